@@ -1,0 +1,105 @@
+"""Slim objects: of each Kubernetes object only what DNS needs, checked and compact.
+
+Made by decode (API) and by sources/manifests, kept by the store, read by the compiler.
+Names are lower-case labels (RFC 1123, checked by decode); addresses are packed octets.
+uid and version (metadata.resourceVersion) tell two states of an object apart by equality,
+never by order, and are empty where a manifest has none.
+"""
+
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from kdns.zone.entry import Port
+
+Resource: TypeAlias = Literal["namespaces", "services", "endpointslices", "pods"]
+RESOURCES: Final[tuple[Resource, ...]] = ("namespaces", "services", "endpointslices", "pods")
+
+
+class Key(NamedTuple):
+    """Where an object lies within its resource; namespace is empty for a Namespace."""
+
+    namespace: str
+    name: str
+
+
+class Stamp(NamedTuple):
+    """Which state of which object this is; compare for equality only."""
+
+    uid: str
+    version: str
+
+
+class Namespace(NamedTuple):
+    key: Key
+    stamp: Stamp
+    labels: tuple[tuple[str, str], ...] = ()  # only where a selector asks for them
+
+
+class Service(NamedTuple):
+    key: Key
+    stamp: Stamp
+    cluster_ips: tuple[bytes, ...] = ()  # 4 or 16 octets each; empty for headless and ExternalName
+    headless: bool = False
+    external_name: str = ""  # as written; type ExternalName exactly where not empty
+    ports: tuple[Port, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class EndpointSlice(NamedTuple):
+    key: Key
+    stamp: Stamp
+    service: str  # the label kubernetes.io/service-name, empty where there is none
+    packed: bytes  # the ready endpoints, as zone.entry.pack_slice writes them
+    not_ready: int = 0  # endpoints left out because they aren't ready
+
+
+class Pod(NamedTuple):
+    key: Key
+    stamp: Stamp
+    addresses: tuple[bytes, ...] = ()  # status.podIPs, 4 or 16 octets each
+
+
+Object: TypeAlias = Namespace | Service | EndpointSlice | Pod
+
+
+class Problem(NamedTuple):
+    """Something of an object that was left out: counted, and logged once by whoever decoded it."""
+
+    kind: str
+    key: Key
+    field: str  # a path such as spec.clusterIPs[1]
+    found: str
+    expected: str
+
+
+# Deltas: what a source emits, in order, for each resource on its own
+
+
+class Put(NamedTuple):
+    """The object is now this."""
+
+    resource: Resource
+    object: Object
+
+
+class Drop(NamedTuple):
+    """The object is gone."""
+
+    resource: Resource
+    key: Key
+
+
+class Reset(NamedTuple):
+    """A whole list: exactly these objects and, as they were, those under unchanged; all else is gone."""
+
+    resource: Resource
+    objects: tuple[Object, ...]
+    unchanged: frozenset[Key] = frozenset()
+
+
+class Synced(NamedTuple):
+    """The resource has been listed whole, or isn't there to be listed (optional, forbidden, not installed)."""
+
+    resource: Resource
+
+
+Delta: TypeAlias = Put | Drop | Reset | Synced

@@ -1,0 +1,1 @@
+"""Looking in from outside: health, readiness, metrics, logs. Gets values handed in."""

@@ -1,0 +1,1 @@
+"""Sockets and processes: from a datagram to its reply, and the processes that do it."""

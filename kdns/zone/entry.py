@@ -1,0 +1,238 @@
+r"""Entries: what one owner needs for all its answers, as one compact octet string.
+
+An *owner* is the key that a name, a remembered reply and a change share; an *entry* is
+its value. Both are plain octets: 10,000 Services of 15 endpoints are 20,000 objects that
+no garbage collector walks, and a patch sends them as they are. Written by the compiler
+(cluster), read by the record families (zone); this file is the only one that knows the layout.
+
+Owners: a Service is the wire form of its two labels as they stand in a query
+(`\x03web\x04shop`, in lower case); every other kind begins with a tag octet above 63,
+which no label can begin with.
+
+Layout of a Service's entry (integers in network order):
+
+    kind u8 | n4 u8 | n6 u8 | n4 x 4 octets | n6 x 16 octets | target: u8 length, wire name
+    | ports | u16 number of slices | slices, each u32 length and a slice
+
+    ports:  u8 number, each: u16 port | u8 length, name | u8 length, protocol  (lower case, no underscore)
+    slice:  u8 address size (4, 16) | ports | u32 number of endpoint addresses | the addresses
+            | u8 whether names follow | for each address: u8 length, its name (0: none)
+"""
+
+import enum
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, NewType
+
+Owner = NewType("Owner", bytes)
+Entry = NewType("Entry", bytes)
+
+_ADDRESS: Final = b"\x40"
+_NAMESPACE: Final = b"\x41"
+_POD: Final = b"\x42"
+APEX: Final = Owner(b"\x43")  # NS, SOA and ns.dns of the zone; touched by every revision
+
+
+def _label(text: str) -> bytes:
+    octets = text.encode("ascii").lower()
+    return bytes((len(octets),)) + octets
+
+
+def service_owner(namespace: str, name: str) -> Owner:
+    """The owner of a Service and of every name below it."""
+    return Owner(_label(name) + _label(namespace))
+
+
+def namespace_owner(namespace: str) -> Owner:
+    """The owner of a namespace's own names, N.svc and N.pod."""
+    return Owner(_NAMESPACE + _label(namespace))
+
+
+def pod_owner(namespace: str, address: bytes) -> Owner:
+    """The owner of the pod name of an address (4 or 16 octets) in a namespace."""
+    return Owner(_POD + _label(namespace) + address)
+
+
+def address_owner(address: bytes) -> Owner:
+    """The owner of the reverse name of an address (4 or 16 octets)."""
+    return Owner(_ADDRESS + address)
+
+
+def is_service(owner: bytes) -> bool:
+    """Whether the owner is a Service's, and its entry therefore has addresses."""
+    return owner[0] < 0x40
+
+
+class Kind(enum.IntEnum):
+    """What the owner of an entry is."""
+
+    CLUSTER_IP = 1
+    HEADLESS = 2
+    EXTERNAL_NAME = 3
+    # Slices that name a Service which isn't there: their addresses have reverse names, nothing else exists.
+    SLICES_ONLY = 4
+    NAMESPACE = 5
+    POD = 6
+
+
+class Port(NamedTuple):
+    """A port as SRV sees it; the name is empty where the port has none."""
+
+    number: int
+    name: bytes  # lower case, without underscore
+    protocol: bytes  # lower case, without underscore: tcp, udp, sctp
+
+
+class Slice(NamedTuple):
+    """The ready endpoints of one EndpointSlice: count x size octets of addresses, no address twice."""
+
+    size: int  # octets of an address: 4 or 16
+    ports: tuple[Port, ...]
+    addresses: bytes
+    names: tuple[bytes, ...]  # a label for each address or an empty one; () where no endpoint has a name
+
+
+class Service(NamedTuple):
+    """A Service's entry, unpacked."""
+
+    kind: Kind
+    v4: bytes = b""  # ClusterIPs, 4 octets each
+    v6: bytes = b""  # ClusterIPs, 16 octets each
+    target: bytes = b""  # the wire name an ExternalName leads to, in the case it was written
+    ports: tuple[Port, ...] = ()
+    slices: tuple[bytes, ...] = ()  # packed; unpack_slice reads one
+
+
+NAMESPACE_ENTRY: Final = Entry(bytes((Kind.NAMESPACE,)))
+POD_ENTRY: Final = Entry(bytes((Kind.POD,)))
+
+
+def pack_ports(ports: Iterable[Port]) -> bytes:
+    """The packed form of at most 255 ports."""
+    packed = [
+        struct.pack("!HB", port.number, len(port.name)) + port.name + bytes((len(port.protocol),)) + port.protocol
+        for port in ports
+    ]
+    return bytes((len(packed),)) + b"".join(packed)
+
+
+def pack_slice(size: int, ports: Iterable[Port], endpoints: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The packed form of (address, name) pairs; name is empty for an endpoint without one.
+
+    A pair that comes again is left out; an address with two names is kept under both.
+    """
+    pairs = list(dict.fromkeys(endpoints))
+    names = b""
+    if any(name for _, name in pairs):
+        names = b"".join(bytes((len(name),)) + name for _, name in pairs)
+    return b"".join(
+        (
+            bytes((size,)),
+            pack_ports(ports),
+            struct.pack("!I", len(pairs)),
+            *(address for address, _ in pairs),
+            b"\1" if names else b"\0",
+            names,
+        )
+    )
+
+
+def pack_service(service: Service) -> Entry:
+    """The entry of a Service."""
+    return Entry(
+        b"".join(
+            (
+                bytes((service.kind, len(service.v4) // 4, len(service.v6) // 16)),
+                service.v4,
+                service.v6,
+                bytes((len(service.target),)),
+                service.target,
+                pack_ports(service.ports),
+                struct.pack("!H", len(service.slices)),
+                *(struct.pack("!I", len(packed)) + packed for packed in service.slices),
+            )
+        )
+    )
+
+
+def kind_of(entry: Entry) -> Kind:
+    """What the entry's owner is."""
+    return Kind(entry[0])
+
+
+def cluster_ips(entry: Entry, size: int) -> bytes:
+    """The ClusterIPs of one family, size octets each, without unpacking the rest."""
+    split = 3 + entry[1] * 4
+    return entry[3:split] if size == 4 else entry[split : split + entry[2] * 16]
+
+
+def unpack_service(entry: Entry) -> Service:
+    """The Service that pack_service packed."""
+    split = 3 + entry[1] * 4
+    position = split + entry[2] * 16
+    v4, v6 = entry[3:split], entry[split:position]
+    position += 1
+    target = entry[position : position + entry[position - 1]]
+    ports, position = _unpack_ports(entry, position + len(target))
+    slices = []
+    (count,) = struct.unpack_from("!H", entry, position)
+    position += 2
+    for _ in range(count):
+        (length,) = struct.unpack_from("!I", entry, position)
+        slices.append(entry[position + 4 : position + 4 + length])
+        position += 4 + length
+    return Service(Kind(entry[0]), v4, v6, target, ports, tuple(slices))
+
+
+def unpack_slice(packed: bytes) -> Slice:
+    """The slice that pack_slice packed."""
+    size = packed[0]
+    ports, position = _unpack_ports(packed, 1)
+    (count,) = struct.unpack_from("!I", packed, position)
+    position += 4
+    addresses = packed[position : position + count * size]
+    position += count * size
+    if not packed[position]:
+        return Slice(size, ports, addresses, ())
+    position += 1
+    names = []
+    for _ in range(count):
+        length = packed[position]
+        names.append(packed[position + 1 : position + 1 + length])
+        position += 1 + length
+    return Slice(size, ports, addresses, tuple(names))
+
+
+def slice_addresses(packed: bytes) -> Sequence[bytes]:
+    """The endpoint addresses of a packed slice, in its order."""
+    size = packed[0]
+    _, position = _unpack_ports(packed, 1)
+    (count,) = struct.unpack_from("!I", packed, position)
+    start = position + 4
+    return [packed[at : at + size] for at in range(start, start + count * size, size)]
+
+
+def addresses(entry: Entry) -> Iterator[bytes]:
+    """Every address of a Service's entry: ClusterIPs and endpoints, some perhaps more than once."""
+    service = unpack_service(entry)
+    for octets, size in ((service.v4, 4), (service.v6, 16)):
+        for at in range(0, len(octets), size):
+            yield octets[at : at + size]
+    for packed in service.slices:
+        yield from slice_addresses(packed)
+
+
+def _unpack_ports(octets: bytes, position: int) -> tuple[tuple[Port, ...], int]:
+    count = octets[position]
+    position += 1
+    ports = []
+    for _ in range(count):
+        number, length = struct.unpack_from("!HB", octets, position)
+        position += 3
+        name = octets[position : position + length]
+        position += length
+        length = octets[position]
+        protocol = octets[position + 1 : position + 1 + length]
+        position += 1 + length
+        ports.append(Port(number, name, protocol))
+    return tuple(ports), position
