@@ -21,7 +21,7 @@ Layout of a Service's entry (integers in network order):
 
 import enum
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, NewType
 
 Owner = NewType("Owner", bytes)
@@ -206,20 +206,47 @@ def unpack_slice(packed: bytes) -> Slice:
 def slice_addresses(packed: bytes) -> Sequence[bytes]:
     """The endpoint addresses of a packed slice, in its order."""
     size = packed[0]
-    _, position = _unpack_ports(packed, 1)
-    (count,) = struct.unpack_from("!I", packed, position)
-    start = position + 4
+    start, count = _slice_span(packed)
     return [packed[at : at + size] for at in range(start, start + count * size, size)]
 
 
-def addresses(entry: Entry) -> Iterator[bytes]:
-    """Every address of a Service's entry: ClusterIPs and endpoints, some perhaps more than once."""
-    service = unpack_service(entry)
-    for octets, size in ((service.v4, 4), (service.v6, 16)):
-        for at in range(0, len(octets), size):
-            yield octets[at : at + size]
-    for packed in service.slices:
-        yield from slice_addresses(packed)
+def has_address(entry: Entry, address: bytes) -> bool:
+    """Whether the address is a ClusterIP or an endpoint address of the Service's entry."""
+    size = len(address)
+    if _holds(cluster_ips(entry, size), address):
+        return True
+    return any(packed[0] == size and slice_index(packed, address) >= 0 for packed in unpack_service(entry).slices)
+
+
+def slice_index(packed: bytes, address: bytes) -> int:
+    """Which endpoint of the packed slice first has the address (of the slice's size); -1 for none."""
+    start, count = _slice_span(packed)
+    return _position(packed, address, start, start + count * packed[0])
+
+
+def _holds(octets: bytes, address: bytes) -> bool:
+    return _position(octets, address, 0, len(octets)) >= 0
+
+
+def _position(octets: bytes, address: bytes, start: int, end: int) -> int:
+    """Where address stands among the addresses of its size between start and end: its number, or -1."""
+    size = len(address)
+    at = octets.find(address, start, end)
+    while at >= 0:
+        if (at - start) % size == 0:
+            return (at - start) // size
+        at = octets.find(address, at + 1, end)
+    return -1
+
+
+def _slice_span(packed: bytes) -> tuple[int, int]:
+    """Where the addresses of a packed slice start, and how many they are."""
+    position = 2
+    for _ in range(packed[1]):
+        position += 3 + packed[position + 2]
+        position += 1 + packed[position]
+    (count,) = struct.unpack_from("!I", packed, position)
+    return position + 4, count
 
 
 def _unpack_ports(octets: bytes, position: int) -> tuple[tuple[Port, ...], int]:
