@@ -1,13 +1,24 @@
 """The steps that a question goes through, in their fixed order, and what comes of it.
 
-A step answers at once (an outcome), asks the rest of the chain (what came of that is its
-to change), or waits: it returns None and calls done exactly once later, from the event
-loop. So nothing is allocated for waiting where nothing waits.
+A step answers at once (an outcome), asks the rest of the chain, or waits: it returns None
+and calls done exactly once later, from the event loop, never before ask has returned. So
+nothing is allocated for waiting where nothing waits.
+
+A step that changes things does so in its own ask, and nowhere else:
+- the question: it asks the rest with request._replace(query=request.query.replace(...));
+- the answer: it asks the rest by asked_then, whose change sees what came, now or later, and
+  must put right what the changed question left in it (the name, above all). What came may be
+  Relayed octets, which are read and rewritten by dns.message alone.
+Policy looks at the request it is given, which is the final one at its place in the order.
+
+A step that raises is one SERVFAIL: whoever runs the chain catches what ask raises; what is
+raised after a wait comes as Failed with its cause. Both are for the runner to count and log.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from kdns.dns import types
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
 from kdns.zone.entry import Owner
@@ -19,6 +30,7 @@ class Request(NamedTuple):
     query: Query
     client: tuple[str, int]  # address and port
     transport: str  # "udp" or "tcp"
+    chases: int = 0  # how many times a step has asked the whole chain again for it
 
 
 class Answered(NamedTuple):
@@ -37,11 +49,12 @@ class Relayed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """No answer could be had: the rcode to give, and why."""
+    """No answer could be had: the rcode to give, and why; cause is a fault of our own, to be counted and logged."""
 
     rcode: int
     error: ExtendedError | None = None
     by: str = ""
+    cause: Exception | None = None
 
 
 Outcome: TypeAlias = Answered | Relayed | Failed
@@ -55,3 +68,59 @@ class Step(Protocol):
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """The outcome, or None if done will be called with it later."""
         ...
+
+
+# The one order of all steps, whatever order they were configured in: that of CoreDNS' plugin.cfg, so that a
+# directive means here what it means there. special has no plugin of its own there; it stands where it keeps
+# names from the upstreams and takes none from the cluster.
+ORDER: Final = ("kubernetes", "special", "forward")
+
+_NOBODY: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "nothing configured here answers this name"))
+
+
+def in_order(steps: Mapping[str, Step]) -> tuple[Step, ...]:
+    """The steps by their names in ORDER. Raises KeyError for a name that has no place in it."""
+    if unknown := steps.keys() - set(ORDER):
+        raise KeyError(f"{sorted(unknown)} not in the order of steps")
+    return tuple(steps[name] for name in ORDER if name in steps)
+
+
+def compose(steps: Sequence[Step]) -> Rest:
+    """The chain of steps, first to last, made once; a question that none of them answers fails with SERVFAIL."""
+    rest: Rest = _end
+    for step in reversed(steps):
+        rest = _linked(step, rest)
+    return rest
+
+
+def asked_then(change: Callable[[Outcome], Outcome], rest: Rest, request: Request, done: Done) -> Outcome | None:
+    """What change makes of the rest's outcome, now or later; for a step that wraps the steps after it.
+
+    Raises what change raises now; what it raises later goes to done as Failed.
+    """
+
+    def later(outcome: Outcome) -> None:
+        done(_changed(change, outcome))
+
+    outcome = rest(request, later)
+    return None if outcome is None else change(outcome)
+
+
+def _changed(change: Callable[[Outcome], Outcome], outcome: Outcome) -> Outcome:
+    try:
+        return change(outcome)
+    except Exception as fault:  # noqa: BLE001 - whoever runs the chain isn't below us any more; it gets the fault as a value
+        return Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"), cause=fault)
+
+
+def _linked(step: Step, rest: Rest) -> Rest:
+    ask = step.ask
+
+    def here(request: Request, done: Done) -> Outcome | None:
+        return ask(request, rest, done)
+
+    return here
+
+
+def _end(_request: Request, _done: Done) -> Outcome:
+    return _NOBODY
