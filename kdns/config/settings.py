@@ -43,6 +43,7 @@ class ForwardSettings:
 
     upstreams: tuple[Address, ...]
     timeout_s: float = 2.0  # for one try
+    max_concurrent: int = 1000  # questions in flight; one more fails at once
 
 
 @dataclass(frozen=True, slots=True)
