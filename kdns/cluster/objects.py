@@ -6,8 +6,10 @@ uid and version (metadata.resourceVersion) tell two states of an object apart by
 never by order, and are empty where a manifest has none.
 """
 
+from ipaddress import ip_address
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from kdns.dns import names
 from kdns.zone.entry import Port
 
 Resource: TypeAlias = Literal["namespaces", "services", "endpointslices", "pods"]
@@ -42,6 +44,19 @@ class Service(NamedTuple):
     external_name: str = ""  # as written; type ExternalName exactly where not empty
     ports: tuple[Port, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def target(self) -> bytes:
+        """The wire name that external_name leads to; empty where it is no name but an address, nothing or odd."""
+        try:
+            ip_address(self.external_name)
+        except ValueError:
+            try:
+                name = names.from_text(self.external_name)
+            except ValueError:  # NameTextError, or text that is no Unicode
+                return b""
+            return b"" if name == names.ROOT else name
+        return b""
 
 
 class EndpointSlice(NamedTuple):
