@@ -1,0 +1,66 @@
+"""Health and readiness: what the probes are told, as pure functions of the values handed in.
+
+Health is 200 as long as somebody is there to say so: a kubelet that restarts the server
+because the cluster is in trouble makes the trouble worse. Readiness is what each worker
+reports to serve, never a ping; its body is CoreDNS': "OK", or the sorted comma list of the
+plugins that aren't ready. With verbose a line each says what is missing and why.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+PLUGIN: Final = "kubernetes"  # what CoreDNS calls the part that waits for the cluster
+
+
+class WorkerState(NamedTuple):
+    """What a worker last said of its index."""
+
+    synced: bool  # it has a whole index
+    revision: int
+
+
+class ResourceState(NamedTuple):
+    """How far a resource is: listed whole, or why not."""
+
+    synced: bool
+    reason: str = ""  # in words for an operator, empty where there is nothing to say
+
+
+def health() -> tuple[int, str]:
+    """Status and body of /health: always 200."""
+    return 200, "OK"
+
+
+def readiness(
+    workers: Sequence[WorkerState | None],
+    resources: Mapping[str, ResourceState],
+    *,
+    revision: int = 0,
+    verbose: bool = False,
+) -> tuple[int, str]:
+    """Status and body of /ready: 200 once every resource is synced and every worker serves the synced index.
+
+    None stands for a worker that isn't there or hasn't spoken yet; revision is the least that a worker must have.
+    """
+    parts = [_resource(name, state) for name, state in sorted(resources.items())]
+    parts += [_worker(number, state, revision) for number, state in enumerate(workers)]
+    ready = bool(workers) and bool(resources) and all(fine for fine, _ in parts)
+    status, body = (200, "OK") if ready else (503, PLUGIN)
+    if verbose:
+        body = "".join(f"{line}\n" for line in (body, *(line for _, line in parts)))
+    return status, body
+
+
+def _resource(name: str, state: ResourceState) -> tuple[bool, str]:
+    said = "synced" if state.synced else "not synced"
+    return state.synced, f"{name}: {said}: {state.reason}" if state.reason else f"{name}: {said}"
+
+
+def _worker(number: int, state: WorkerState | None, revision: int) -> tuple[bool, str]:
+    if state is None:
+        return False, f"worker {number}: not running"
+    if not state.synced:
+        return False, f"worker {number}: no index yet"
+    if state.revision < revision:
+        return False, f"worker {number}: serves revision {state.revision}, revision {revision} is needed"
+    return True, f"worker {number}: serves revision {state.revision}"

@@ -1,0 +1,176 @@
+"""Metrics: which families there are, and how counts become a page.
+
+One table names every family with its labels; nothing else decides what may be exposed.
+Workers count, send their counts as a report, and the controller adds them up: no directory
+of shared files, no lock. Names and labels are CoreDNS' where CoreDNS has the same thing, so
+that dashboards and alerts go on working. The page is the Prometheus text format 0.0.4.
+
+Labels are bounded: what a client can choose (a type) comes from a closed set, and a value of
+any octets can neither break a line nor reach a terminal as an escape sequence.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+Labels: TypeAlias = tuple[str, ...]  # values, in the order of the family's label names
+Series: TypeAlias = tuple[str, Labels]
+Sample: TypeAlias = tuple[str, Labels, float]
+Counts: TypeAlias = Mapping[Series, float]
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class ReportError(ValueError):
+    """Octets that are no report."""
+
+
+class Family(NamedTuple):
+    """A metric: what is counted, and by what it is told apart."""
+
+    name: str
+    type: Literal["counter", "gauge"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+_BLOCK: Final = ("server", "zone", "view")  # CoreDNS' words for where a question came in
+
+_TABLE: Final[tuple[Family, ...]] = (
+    # As CoreDNS names them
+    Family("coredns_build_info", "gauge", "Always 1; what is running.", ("version", "revision", "goversion")),
+    Family("coredns_dns_requests_total", "counter", "Questions.", (*_BLOCK, "proto", "family", "type")),
+    Family("coredns_dns_responses_total", "counter", "Replies.", (*_BLOCK, "rcode", "plugin")),
+    Family("coredns_panics_total", "counter", "Questions that met a fault of the server's own."),
+    Family("coredns_plugin_enabled", "gauge", "Always 1; which plugins are on.", (*_BLOCK, "name")),
+    # What CoreDNS lacks: the cluster as kdns sees it
+    Family("kdns_freshness_seconds", "gauge", "Time since the last proof that the data is current.", ("resource",)),
+    Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),
+    Family("kdns_objects", "gauge", "Objects held.", ("resource",)),
+    Family("kdns_relists_total", "counter", "Lists after the first.", ("resource",)),
+    Family("kdns_undecodable_total", "counter", "Events and objects that couldn't be read.", ("resource",)),
+    Family("kdns_object_problems_total", "counter", "Parts of objects left out because invalid.", ("kind", "field")),
+    # The workers
+    Family("kdns_revision", "gauge", "The revision of the zone that is served.", ("worker",)),
+    Family("kdns_worker_restarts_total", "counter", "Workers started again after they ended or stood still."),
+    Family("kdns_memo_entries", "gauge", "Replies remembered."),
+    Family("kdns_memo_hits_total", "counter", "Questions answered with a remembered reply."),
+    Family("kdns_dropped_total", "counter", "Messages left without a reply.", ("reason",)),
+    # Forwarding
+    Family("kdns_forward_tries_total", "counter", "Questions sent to an upstream, retries included.", ("to",)),
+    Family("kdns_forward_failures_total", "counter", "Tries that brought no usable reply.", ("to", "reason")),
+    Family("kdns_forward_ignored_total", "counter", "Replies that didn't fit the question.", ("to",)),
+    # The processes, all of them together; Linux only
+    Family("process_resident_memory_bytes", "gauge", "Memory of all processes, what they share counted once."),
+    Family("process_cpu_seconds_total", "counter", "CPU time of all processes, those that ended included."),
+    Family("process_open_fds", "gauge", "Open file descriptors of all processes."),
+    Family("process_max_fds", "gauge", "File descriptors that all processes may open."),
+    Family("process_start_time_seconds", "gauge", "When the first process started, in seconds since 1970."),
+)
+FAMILIES: Final[Mapping[str, Family]] = {family.name: family for family in _TABLE}
+
+# The values that a client can choose come from closed sets; CoreDNS' own for type.
+OTHER: Final = "other"
+TYPES: Final = frozenset(
+    "A AAAA ANY AXFR CNAME DNSKEY DS HTTPS IXFR MX NS NSEC NSEC3 PTR RRSIG SOA SRV TXT".split()  # noqa: SIM905
+)
+_CLOSED: Final[Mapping[str, frozenset[str]]] = {"type": TYPES}
+_VALUE_LENGTH_MAX: Final = 255  # the longest name as text, nearly; settings and object fields are shorter
+
+
+def render(samples: Iterable[Sample]) -> str:
+    """The page: families in the table's order, HELP and TYPE once each, series in order of their labels.
+
+    A closed label's foreign values are one series, "other". Raises ValueError for what only a mistake in the
+    code brings about: a family that the table lacks, a wrong number of labels, a gauge's series given twice.
+    """
+    pages: dict[str, dict[Labels, float]] = {}
+    for name, labels, value in samples:
+        family = _family(name, labels)
+        series = pages.setdefault(name, {})
+        key = bounded(family, labels)
+        if key in series and family.type == "gauge":
+            raise ValueError(f"the series {name}{labels} twice")
+        series[key] = series.get(key, 0.0) + value
+    return "".join(_render_family(family, pages[name]) for name, family in FAMILIES.items() if name in pages)
+
+
+def bounded(family: Family, labels: Labels) -> Labels:
+    """The labels with every value that a closed set lacks as "other", and long ones cut."""
+    return tuple(
+        (value if value in _CLOSED[name] else OTHER) if name in _CLOSED else value[:_VALUE_LENGTH_MAX]
+        for name, value in zip(family.labels, labels, strict=True)
+    )
+
+
+def merge(reports: Iterable[Counts]) -> dict[Series, float]:
+    """The sum of the reports, series by series.
+
+    A total must never go back: of a worker that ended, lasting() of its last report stays in the sum.
+    """
+    total: dict[Series, float] = {}
+    for report in reports:
+        for series, value in report.items():
+            total[series] = total.get(series, 0) + value
+    return total
+
+
+def lasting(report: Counts) -> dict[Series, float]:
+    """What of a report outlives its worker: the counters, not the gauges."""
+    return {series: value for series, value in report.items() if FAMILIES[series[0]].type == "counter"}
+
+
+def encode_report(counts: Counts) -> bytes:
+    """A worker's counts as octets."""
+    return json.dumps([(name, labels, value) for (name, labels), value in counts.items()]).encode()
+
+
+def decode_report(octets: bytes) -> dict[Series, float]:
+    """The counts that encode_report wrote. Raises ReportError, also for families that the table lacks."""
+    report: dict[Series, float] = {}
+    try:
+        for name, values, value in json.loads(octets):
+            labels = tuple(str(text) for text in values)
+            _family(name, labels)
+            report[name, labels] = value + 0.0
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ReportError(f"{len(octets)} octets that are no report: {error}") from error
+    return report
+
+
+def _family(name: str, labels: Labels) -> Family:
+    family = FAMILIES.get(name)
+    if family is None:
+        raise ValueError(f"no family {name!r} in the table")
+    if len(labels) != len(family.labels):
+        raise ValueError(f"{name} has the labels {family.labels}, not {labels}")
+    return family
+
+
+def _render_family(family: Family, series: Mapping[Labels, float]) -> str:
+    lines = [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.type}"]
+    for labels, value in sorted(series.items()):
+        pairs = ",".join(f'{name}="{escape(text)}"' for name, text in zip(family.labels, labels, strict=True))
+        lines.append(f"{family.name}{{{pairs}}} {_number(value)}" if pairs else f"{family.name} {_number(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""A label value as the format wants it: \\, \" and \n; other unprintable characters as Python would write them."""
+    if text.isprintable() and "\\" not in text and '"' not in text:
+        return text
+    return "".join(_ESCAPES.get(character) or _visible(character) for character in text)
+
+
+_ESCAPES: Final[Mapping[str, str]] = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1].replace("\\", "\\\\")
+
+
+def _number(value: float) -> str:
+    if math.isfinite(value):
+        return str(int(value)) if value == int(value) else repr(value)
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
