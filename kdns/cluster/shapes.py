@@ -247,7 +247,7 @@ def _mended(octets: Octets, expected: inspect.Type, path: str, complaints: list[
     try:
         value = msgspec.json.decode(octets, type=form)
     except _UNREADABLE:
-        complaints.append(Complaint(path, quoted(bytes(octets)[:_TEXT_LIMIT].decode("utf-8", "replace")), wanted))
+        complaints.append(Complaint(path, quoted(bytes(octets)[:_TEXT_LIMIT].decode("utf-8", "replace"))[1:-1], wanted))
         return UNSET
     parts: dict[Any, tuple[Octets, inspect.Type, str]]  # what lies in the value, by where it goes
     if isinstance(expected, inspect.StructType):

@@ -1,0 +1,128 @@
+"""The compiler: deltas in, patches out; the one place where objects become entries.
+
+However many deltas come in one call, readers see them in one step (decision D8), and what
+they see depends on the objects alone, not on the way that led there (the compile law).
+Nothing is published before every required resource has been seen whole (D1). Time is an
+argument; who sends deltas and who gets patches is not known here.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from kdns.cluster.objects import Delta, Key, Resource, Service
+from kdns.cluster.store import Store, Touched, nothing_touched
+from kdns.zone import entry as zone
+from kdns.zone.entry import Entry, Kind, Owner
+from kdns.zone.patch import Image, Patch
+
+_SLICE_LIMIT: Final = 65535  # what an entry can count; an API server that holds more for one Service is made up
+
+
+class CompileOptions(NamedTuple):
+    """What of the cluster is shown."""
+
+    pods_verified: bool = False  # pod names exist where a pod has the address
+
+
+PLAIN: Final = CompileOptions()
+REQUIRED: Final[tuple[Resource, ...]] = ("namespaces", "services", "endpointslices")
+
+
+class Compiler:
+    """The cluster's store and the entries made of it. Revision 0 is that of nothing published yet."""
+
+    __slots__ = ("_entries", "_options", "_required", "revision", "serial", "store")
+
+    def __init__(self, options: CompileOptions = PLAIN, required: tuple[Resource, ...] = REQUIRED) -> None:
+        self.store = Store()
+        self.revision = 0
+        self.serial = 0  # of the zone's SOA
+        self._options = options
+        self._required = required
+        self._entries: dict[Owner, Entry] = {}
+
+    @property
+    def synced(self) -> bool:
+        """Whether all required resources have been seen whole; once so, always so."""
+        return all(self.store.synced(resource) for resource in self._required)
+
+    def apply(self, deltas: Iterable[Delta], now: int) -> Patch | None:
+        """Takes all deltas in and returns the one patch they make; None where no entry changed.
+
+        The first patch leads from revision 0 to all there is, be it nothing, once synced;
+        until then there is none. now is in Unix seconds; serials grow with every revision,
+        whatever the clock does.
+        """
+        touched = nothing_touched()
+        for delta in deltas:
+            touched.update(self.store.apply(delta))
+        if not self.synced:
+            return None
+        first = self.revision == 0
+        puts, drops = self._changes(self.store.everything() if first else touched)
+        if not (puts or drops or first):
+            return None
+        self._entries.update(puts)
+        for owner in drops:
+            del self._entries[owner]
+        self.revision += 1
+        self.serial = max(now, self.serial + 1)
+        return Patch(self.revision - 1, self.revision, self.serial, puts, drops)
+
+    def image(self) -> Image:
+        """All entries at the current revision, in a dictionary that stays as it is."""
+        return Image(self.revision, self.serial, dict(self._entries))
+
+    def _changes(self, touched: Touched) -> tuple[dict[Owner, Entry], tuple[Owner, ...]]:
+        puts: dict[Owner, Entry] = {}
+        drops = []
+        for owner, entry in self._compiled(touched):
+            if entry is None:
+                if owner in self._entries:
+                    drops.append(owner)
+            elif self._entries.get(owner) != entry:
+                puts[owner] = entry
+        return puts, tuple(drops)
+
+    def _compiled(self, touched: Touched) -> Iterator[tuple[Owner, Entry | None]]:
+        """The owners touched, each with its entry as it must be now; None for one that isn't there."""
+        for key in touched.services:
+            yield zone.service_owner(key.namespace, key.name), _service_entry(self.store, key)
+        for namespace in touched.namespaces:
+            yield zone.namespace_owner(namespace), zone.NAMESPACE_ENTRY if self._exists(namespace) else None
+        if self._options.pods_verified:
+            for namespace, address in touched.pods:
+                there = self.store.pods_at(namespace, address)
+                yield zone.pod_owner(namespace, address), zone.POD_ENTRY if there else None
+
+    def _exists(self, namespace: str) -> bool:
+        """Whether the namespace itself or anything with a name in it has been seen (decision D9)."""
+        return (
+            self.store.get("namespaces", Key("", namespace)) is not None
+            or self.store.has_any("services", namespace)
+            or (self._options.pods_verified and self.store.has_any("pods", namespace))
+        )
+
+
+def _service_entry(store: Store, key: Key) -> Entry | None:
+    """The entry of a Service with its slices; of slices alone where they name a Service that isn't there."""
+    service = store.service(key)
+    slices = tuple(store.slices(key)[:_SLICE_LIMIT])
+    if service is None:
+        return zone.pack_service(zone.Service(Kind.SLICES_ONLY, slices=slices)) if slices else None
+    return zone.pack_service(
+        zone.Service(
+            _kind(service),
+            v4=b"".join(address for address in service.cluster_ips if len(address) == 4),
+            v6=b"".join(address for address in service.cluster_ips if len(address) == 16),
+            target=service.target if service.external_name else b"",
+            ports=service.ports,
+            slices=slices,
+        )
+    )
+
+
+def _kind(service: Service) -> Kind:
+    if service.external_name:
+        return Kind.EXTERNAL_NAME
+    return Kind.HEADLESS if service.headless else Kind.CLUSTER_IP

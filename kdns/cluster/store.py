@@ -1,0 +1,268 @@
+"""The store: the cluster's objects as last seen, and which of them belong together.
+
+Slices are joined under their Service by namespace and label, and pods counted by address,
+in any order of arrival and whether or not the Service or the Namespace is there yet. Every
+delta says what has to be compiled again; how, the store doesn't know. Deltas of a resource
+are applied in the order they come, without a look at versions (robustness rules K11 to K19).
+An object lies here as one octet string under its name: 150,000 endpoints are 10,000
+strings that no garbage collector walks.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from types import GenericAlias
+from typing import Any, Final, NamedTuple, get_type_hints
+
+import msgspec
+
+from kdns.cluster.objects import (
+    RESOURCES,
+    Delta,
+    Drop,
+    EndpointSlice,
+    Key,
+    Namespace,
+    Object,
+    Pod,
+    Put,
+    Reset,
+    Resource,
+    Service,
+    Stamp,
+    Synced,
+)
+
+
+class Touched(NamedTuple):
+    """What a delta may have changed, and the compiler must look at again."""
+
+    services: set[Key]  # Services there are, were, or that slices name
+    namespaces: set[str]
+    pods: set[tuple[str, bytes]]  # namespace and address
+
+    def update(self, other: "Touched") -> None:
+        """Adds what the other touched."""
+        self.services.update(other.services)
+        self.namespaces.update(other.namespaces)
+        self.pods.update(other.pods)
+
+
+def nothing_touched() -> Touched:
+    """Three empty sets."""
+    return Touched(set(), set(), set())
+
+
+class Store:
+    """The objects of one cluster."""
+
+    __slots__ = ("_members", "_pods", "_rows", "_synced")
+
+    def __init__(self) -> None:
+        # By resource, namespace and name: all of the object but its key.
+        self._rows: dict[Resource, dict[str, dict[str, bytes]]] = {resource: {} for resource in RESOURCES}
+        # By namespace and the Service's name: the names of its slices, in alphabetical order.
+        self._members: dict[str, dict[str, tuple[str, ...]]] = {}
+        # By namespace and address: how many pods have it.
+        self._pods: dict[str, dict[bytes, int]] = {}
+        self._synced: set[Resource] = set()
+
+    def apply(self, delta: Delta) -> Touched:
+        """Takes the delta in and returns what it touched; nothing where everything is as it was."""
+        touched = nothing_touched()
+        match delta:
+            case Put(resource, new):
+                self._put(resource, new, touched)
+            case Drop(resource, key):
+                self._drop(resource, key, touched)
+            case Reset():
+                self._reset(delta, touched)
+            case Synced(resource):
+                self._synced.add(resource)
+        return touched
+
+    def synced(self, resource: Resource) -> bool:
+        """Whether the resource has been seen whole; once so, always so."""
+        return resource in self._synced
+
+    def stamp(self, resource: Resource, key: Key) -> Stamp | None:
+        """Which state of the object lies here; None where there is none."""
+        row = self._row(resource, key)
+        return None if row is None else _STAMPS.decode(row).stamp
+
+    def get(self, resource: Resource, key: Key) -> Object | None:
+        """The object as it was put; None where there is none."""
+        row = self._row(resource, key)
+        return None if row is None else _object(resource, key, row)
+
+    def service(self, key: Key) -> Service | None:
+        """The Service; None where there is none."""
+        row = self._row("services", key)
+        return None if row is None else Service(key, *_READERS["services"].decode(row))
+
+    def slices(self, service: Key) -> list[bytes]:
+        """The packed slices that name the Service, in the order of the slices' names."""
+        members = self._members.get(service.namespace, {}).get(service.name, ())
+        rows = self._rows["endpointslices"].get(service.namespace, {})
+        return [_SLICES.decode(rows[name]).packed for name in members]
+
+    def pods_at(self, namespace: str, address: bytes) -> int:
+        """How many pods of the namespace have the address (4 or 16 octets)."""
+        return self._pods.get(namespace, {}).get(address, 0)
+
+    def has_any(self, resource: Resource, namespace: str) -> bool:
+        """Whether an object of the resource lies in the namespace."""
+        return namespace in self._rows[resource]
+
+    def count(self, resource: Resource) -> int:
+        """How many objects of the resource there are."""
+        return sum(len(rows) for rows in self._rows[resource].values())
+
+    def keys(self, resource: Resource) -> Iterator[Key]:
+        """The keys of all objects of the resource; the store mustn't change meanwhile."""
+        for namespace, rows in self._rows[resource].items():
+            for name in rows:
+                yield Key(namespace, name)
+
+    def objects(self, resource: Resource) -> Iterator[Object]:
+        """All objects of the resource as they were put; the store mustn't change meanwhile."""
+        for namespace, rows in self._rows[resource].items():
+            for name, row in rows.items():
+                yield _object(resource, Key(namespace, name), row)
+
+    def everything(self) -> Touched:
+        """All that a compiler that has seen nothing must look at."""
+        touched = nothing_touched()
+        touched.services.update(self.keys("services"))
+        for namespace, services in self._members.items():
+            touched.services.update(Key(namespace, name) for name in services)
+        touched.namespaces.update(key.name for key in self.keys("namespaces"))
+        touched.namespaces.update(self._rows["services"], self._rows["pods"])
+        for namespace, addresses in self._pods.items():
+            touched.pods.update((namespace, address) for address in addresses)
+        return touched
+
+    def _row(self, resource: Resource, key: Key) -> bytes | None:
+        rows = self._rows[resource].get(key.namespace)
+        return None if rows is None else rows.get(key.name)
+
+    def _put(self, resource: Resource, new: Object, touched: Touched) -> None:
+        key = new.key
+        row = _row_of(new)
+        before = self._row(resource, key)
+        if row != before:
+            self._rows[resource].setdefault(key.namespace, {})[key.name] = row
+            self._changed(None if before is None else _object(resource, key, before), new, touched)
+
+    def _drop(self, resource: Resource, key: Key, touched: Touched) -> None:
+        row = self._row(resource, key)
+        if row is not None:
+            rows = self._rows[resource][key.namespace]
+            del rows[key.name]
+            if not rows:
+                del self._rows[resource][key.namespace]
+            self._changed(_object(resource, key, row), None, touched)
+
+    def _reset(self, reset: Reset, touched: Touched) -> None:
+        kept = reset.unchanged.union(new.key for new in reset.objects)
+        for key in [key for key in self.keys(reset.resource) if key not in kept]:
+            self._drop(reset.resource, key, touched)
+        for new in reset.objects:
+            self._put(reset.resource, new, touched)
+
+    def _changed(self, before: Object | None, after: Object | None, touched: Touched) -> None:
+        """Notes that one object has become another; where one is None it has come or gone."""
+        match before or after:
+            case Namespace(key):
+                touched.namespaces.add(key.name)
+            case Service(key):
+                touched.services.add(key)
+                if before is None or after is None:
+                    touched.namespaces.add(key.namespace)
+            case EndpointSlice(key):
+                self._rejoin(key, _service_of(before), _service_of(after), touched)
+            case Pod(key):
+                self._recount(key.namespace, _addresses_of(before), _addresses_of(after), touched)
+                if before is None or after is None:
+                    touched.namespaces.add(key.namespace)
+
+    def _rejoin(self, key: Key, before: str, after: str, touched: Touched) -> None:
+        """Moves a slice from one Service to another, both by name or empty, or only touches the one it stays with."""
+        touched.services.update(Key(key.namespace, service) for service in (before, after) if service)
+        if before == after:
+            return
+        services = self._members.setdefault(key.namespace, {})
+        if before:
+            at = bisect_left(services[before], key.name)
+            services[before] = services[before][:at] + services[before][at + 1 :]
+            if not services[before]:
+                del services[before]
+        if after:
+            members = services.get(after, ())
+            at = bisect_left(members, key.name)
+            services[after] = (*members[:at], key.name, *members[at:])
+        if not services:
+            del self._members[key.namespace]
+
+    def _recount(self, namespace: str, before: set[bytes], after: set[bytes], touched: Touched) -> None:
+        counts = self._pods.setdefault(namespace, {})
+        for address in before ^ after:
+            touched.pods.add((namespace, address))
+            counts[address] = counts.get(address, 0) + (1 if address in after else -1)
+            if not counts[address]:
+                del counts[address]
+        if not counts:
+            del self._pods[namespace]
+
+
+def _service_of(slice_: Object | None) -> str:
+    return slice_.service if isinstance(slice_, EndpointSlice) else ""
+
+
+def _addresses_of(pod: Object | None) -> set[bytes]:
+    return set(pod.addresses) if isinstance(pod, Pod) else set()
+
+
+class _StampRow(msgspec.Struct, array_like=True, gc=False):
+    """The beginning of any row."""
+
+    stamp: Stamp
+
+
+class _SliceRow(msgspec.Struct, array_like=True, gc=False):
+    """The beginning of a slice's row, of which only the endpoints are read."""
+
+    stamp: msgspec.Raw
+    service: msgspec.Raw
+    packed: bytes
+
+
+_KINDS: Final[dict[Resource, Any]] = {
+    "namespaces": Namespace,
+    "services": Service,
+    "endpointslices": EndpointSlice,
+    "pods": Pod,
+}
+
+
+def _reader(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    """Of rows: the fields of a kind of object behind its key, in their order."""
+    hints = get_type_hints(kind)
+    return msgspec.msgpack.Decoder(GenericAlias(tuple, tuple(hint for name, hint in hints.items() if name != "key")))
+
+
+_WRITER: Final = msgspec.msgpack.Encoder()
+_READERS: Final = {resource: _reader(kind) for resource, kind in _KINDS.items()}
+_STAMPS: Final = msgspec.msgpack.Decoder(_StampRow)
+_SLICES: Final = msgspec.msgpack.Decoder(_SliceRow)
+
+
+def _row_of(new: Object) -> bytes:
+    # encode() would be shorter, but returns strings with up to half as much again of unused room behind them.
+    buffer = bytearray()
+    _WRITER.encode_into(new[1:], buffer)
+    return bytes(buffer)
+
+
+def _object(resource: Resource, key: Key, row: bytes) -> Object:
+    made: Object = _KINDS[resource](key, *_READERS[resource].decode(row))
+    return made
