@@ -1,7 +1,6 @@
-"""The HTTP server of ops, over real sockets; time jumps to the next timer whenever nothing else is left to do."""
+"""The HTTP server of ops, over real sockets and in virtual time."""
 
 import asyncio
-import selectors
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,31 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdns.ops.listener import Limits, Response, Route, serve_http
+from tests import virtual_time
 
 PLAIN = "text/plain; charset=utf-8"
 GET = b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"
 LIMITS = Limits()
-
-
-class Clock(selectors.DefaultSelector):
-    """Instead of waiting for a timer, goes there; the real millisecond lets octets on loopback arrive."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0.001 if timeout else timeout)
-        if not ready and timeout:
-            self.now += timeout
-        return ready
-
-
-class Loop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self.clock = Clock()
-        super().__init__(self.clock)
-
-    def time(self) -> float:
-        return self.clock.now
 
 
 class Client:
@@ -111,8 +90,7 @@ def run(story: Callable[[Server], Awaitable[None]], limits: Limits = LIMITS) -> 
         async with serving(limits) as server:
             await story(server)
 
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(told())
+    virtual_time.run(told())
 
 
 def now() -> float:

@@ -1,0 +1,63 @@
+"""What each process has in memory: a worker carries nothing of the controller's, and neither the command line.
+
+Each case starts an interpreter, imports a module as that process does, and looks at what came along.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+CLUSTER_LIBRARIES = ("kubernetes", "yaml", "msgspec", "urllib3", "requests", "aiohttp")
+OWN_CLUSTER_PARTS = ("kdns.cluster", "kdns.sources")
+
+# What a process imports first, and what must not come along.
+PROCESSES = [
+    (
+        "kdns.serve.worker",
+        (*CLUSTER_LIBRARIES, *OWN_CLUSTER_PARTS, "kdns.ops.listener", "h11", "http", "dnslib", "click"),
+    ),
+    ("kdns.serve.supervisor", (*CLUSTER_LIBRARIES, *OWN_CLUSTER_PARTS, "h11", "http", "dnslib", "click")),
+    # Only the short-lived child that resolves a kubeconfig loads the client library.
+    ("kdns.app", ("kubernetes", "urllib3", "requests", "aiohttp", "yaml", "http", "dnslib", "click")),
+    # --help and --version answer without loading what serves.
+    ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib")),
+]
+
+
+LOOK = """
+import json, sys
+before = set(sys.modules)
+import {module}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def imported_with(module: str) -> set[str]:
+    """The modules that importing this one brings along, itself included."""
+    command = [sys.executable, "-c", LOOK.format(module=module)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def below(modules: set[str], names: tuple[str, ...]) -> list[str]:
+    return sorted(each for each in modules if any(each == name or each.startswith(f"{name}.") for name in names))
+
+
+@pytest.mark.parametrize(("module", "unwanted"), PROCESSES)
+def test_a_process_carries_only_what_it_needs(module: str, unwanted: tuple[str, ...]) -> None:
+    assert below(imported_with(module), unwanted) == []
+
+
+def test_what_comes_along_is_seen() -> None:
+    assert below(imported_with("kdns.ops.listener"), ("h11._util", "kdns.ops", "click")) == [
+        "h11._util",
+        "kdns.ops",
+        "kdns.ops.listener",
+        "kdns.ops.logs",
+    ]
