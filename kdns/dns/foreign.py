@@ -1,0 +1,198 @@
+"""An upstream's reply on its way to our client: is it the answer, and what of it the client gets.
+
+Records are stepped over, never decoded. Invariant: nothing in front of a kept record moves, for
+the client's question has the very length of the upstream's, and only what lies behind the last
+kept record is cut off or replaced; so the compression pointers inside record data stay true, and
+a record behind the upstream's OPT record is dropped. What concerns one hop only (id, cookies,
+payload size, padding, keepalive) never travels on.
+Standards: RFC 1035 section 4.1, RFC 5452 section 9.1 (matching), RFC 6891 section 6.1.1, RFC 2181 section 9.
+"""
+
+import struct
+from bisect import bisect_right
+from typing import Final, NamedTuple
+
+from kdns.dns import types
+from kdns.dns.query import Query
+from kdns.dns.reply import opt_record
+from kdns.dns.wire import HEADER_SIZE, WireError, end_of_name, end_of_plain_name
+
+RECORD_LIMIT: Final = 500  # records of a reply; what has more is no answer to a question of ours
+
+_ASKED: Final = types.RD | types.AD | types.CD  # the flags an upstream is told
+_ECHOED: Final = types.RD | types.CD
+_KIND: Final = 0xF800  # QR and the opcode
+
+_HEADER: Final = struct.Struct("!6H")
+_QUESTION: Final = struct.Struct("!HH")
+_FIXED: Final = struct.Struct("!H2xIH").unpack_from  # type, TTL and size of a record's data
+_FIXED_SIZE: Final = 10
+_OPTION: Final = struct.Struct("!HH").unpack_from
+_QNAME_POINTER: Final = b"\xc0\x0c"
+
+
+class ForeignError(ValueError):
+    """Octets that are no reply to the question, or a reply past our limits."""
+
+
+class _Opt(NamedTuple):
+    """The upstream's OPT record: the rcode's upper bits in their place, and the options."""
+
+    rcode: int
+    options: bytes
+
+
+class _Layout(NamedTuple):
+    """Where the records of a reply end, up to the OPT record."""
+
+    answers: int  # how many they are
+    authority: int
+    ends: list[int]
+    opt: _Opt | None
+
+    def kept(self, room: int) -> int:
+        """How many records lie within the first room octets, additional ones only if all of them do."""
+        if not self.ends or self.ends[-1] <= room:
+            return len(self.ends)
+        return min(bisect_right(self.ends, room), self.answers + self.authority)
+
+
+def ask(query: Query, ident: int, *, edns: bool = True) -> bytes:
+    """The question for an upstream: the client's, in its case and with its RD, AD, CD and DO, and nothing else of it.
+
+    edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
+    """
+    head = _HEADER.pack(ident, query.flags & _ASKED, 1, 0, 0, 1 if edns else 0)
+    question = head + query.qname + _QUESTION.pack(query.qtype, query.qclass)
+    return question + opt_record(types.NOERROR, do=query.do) if edns else question
+
+
+def answers(sent: bytes, received: bytes) -> bool:
+    """Whether received is a whole reply to the question sent: same id, same question in the same case, all in bounds."""
+    if len(received) < HEADER_SIZE or received[:2] != sent[:2]:
+        return False
+    end = end_of_plain_name(sent, HEADER_SIZE) + 4
+    if received[HEADER_SIZE:end] != sent[HEADER_SIZE:end]:
+        return False
+    try:
+        _layout(received, end)
+    except ForeignError:
+        return False
+    return True
+
+
+def truncated(octets: bytes) -> bool:
+    """Whether the TC bit is set in a reply (of at least 12 octets)."""
+    return octets[2] << 8 & types.TC != 0
+
+
+def rcode(octets: bytes) -> int:
+    """The rcode of a reply (of at least 12 octets), its upper bits included.
+
+    Rcodes above 15 come without answers, so a reply with answers isn't searched for its OPT record.
+    """
+    low = octets[3] & 15
+    if octets[6] or octets[7]:
+        return low
+    opt = _opt(octets)
+    return low if opt is None else opt.rcode | low
+
+
+def has_edns(octets: bytes) -> bool:
+    """Whether a reply (of at least 12 octets) has an OPT record."""
+    return _opt(octets) is not None
+
+
+def fit(query: Query, received: bytes, *, limit: int) -> bytes:
+    """The reply for the client, of at most limit (at least 512) octets. Raises ForeignError.
+
+    Id, question, RD and CD are the client's, RA is set, AA clear; AD is told to who asked for it (RFC 6840
+    section 5.8). The upstream's OPT record gives way to ours, or to none for a client without EDNS, to whom an
+    rcode above 15 is SERVFAIL; of its options only extended errors go along, where there is room. Records that
+    don't fit are cut off with TC, except an additional section, which is left out whole and without TC, since
+    part of a record set could be taken for all of it.
+    """
+    end = HEADER_SIZE + len(query.qname) + 4
+    if not _is_question(query, received[HEADER_SIZE:end]):
+        raise ForeignError("a reply to another question")
+    layout = _layout(received, end)
+    high = layout.opt.rcode if layout.opt else 0
+    opt = opt_record(high, do=query.do) if query.edns else b""
+    kept = layout.kept(limit - len(opt))
+    cut = layout.ends[kept - 1] if kept else end
+    if opt and layout.opt and layout.opt.options:
+        told = opt_record(high, do=query.do, options=_extended_errors(layout.opt.options))
+        opt = told if cut + len(told) <= limit else opt
+    an = min(kept, layout.answers)
+    ns = min(kept - an, layout.authority)
+    flags = types.QR | types.RA | query.flags & _ECHOED
+    flags |= types.SERVFAIL if high and not opt else received[3] & 15
+    if truncated(received) or kept < layout.answers + layout.authority:
+        flags |= types.TC
+    if query.do or query.flags & types.AD:
+        flags |= received[3] & types.AD
+    head = _HEADER.pack(query.id, flags, 1, an, ns, kept - an - ns + (1 if opt else 0))
+    return b"".join((head, query.qname, received[end - 4 : cut], opt))
+
+
+def _is_question(query: Query, octets: bytes) -> bool:
+    size = len(query.qname)
+    return octets[:size].lower() == query.name and octets[size:] == _QUESTION.pack(query.qtype, query.qclass)
+
+
+def _opt(octets: bytes) -> _Opt | None:
+    """The OPT record of a reply, None where there is none or the octets are no reply."""
+    try:
+        return _layout(octets, end_of_plain_name(octets, HEADER_SIZE) + 4).opt
+    except (ForeignError, WireError):
+        return None
+
+
+def _layout(octets: bytes, position: int) -> _Layout:
+    """The layout of a reply whose records start at position. Raises ForeignError."""
+    try:
+        _, flags, questions, an, ns, ar = _HEADER.unpack_from(octets)
+        if flags & _KIND != types.QR or questions != 1:
+            raise ForeignError(f"flags {flags:#06x} and {questions} questions, expected a reply to one")
+        if an + ns + ar > RECORD_LIMIT:
+            raise ForeignError(f"{an + ns + ar} records, expected at most {RECORD_LIMIT}")
+        return _walk(octets, position, an, ns, ar)
+    except (WireError, struct.error) as error:
+        raise ForeignError(str(error)) from error
+
+
+def _walk(octets: bytes, position: int, an: int, ns: int, ar: int) -> _Layout:
+    """The layout of so many records from position on. Raises ForeignError, WireError, struct.error."""
+    ends: list[int] = []
+    opt = None
+    for number in range(an + ns + ar):
+        start = position
+        if octets[position : position + 2] == _QNAME_POINTER:  # as most are
+            position += 2
+        else:
+            position = end_of_name(octets, position)
+        rtype, ttl, size = _FIXED(octets, position)
+        data = position + _FIXED_SIZE
+        position = data + size
+        if position > len(octets):
+            raise ForeignError(f"a record ends at {position}, the message at {len(octets)}")
+        if rtype == types.OPT:
+            if opt is not None or number < an + ns or octets[start]:
+                raise ForeignError("two OPT records, or one out of place or not of the root")
+            opt = _Opt(ttl >> 24 << 4, octets[data:position])
+        elif opt is None:
+            ends.append(position)
+    return _Layout(an, ns, ends, opt)
+
+
+def _extended_errors(options: bytes) -> bytes:
+    """The extended errors among options (RFC 8914), up to where they make no sense."""
+    errors = b""
+    position = 0
+    while position + 4 <= len(options):
+        code, length = _OPTION(options, position)
+        end = position + 4 + length
+        if code == types.OPTION_EDE and length >= 2 and end <= len(options):
+            errors += options[position:end]
+        position = end
+    return errors
