@@ -31,6 +31,7 @@ _ADDRESS: Final = b"\x40"
 _NAMESPACE: Final = b"\x41"
 _POD: Final = b"\x42"
 APEX: Final = Owner(b"\x43")  # NS, SOA and ns.dns of the zone; touched by every revision
+STATIC: Final = Owner(b"\x44")  # what the configuration alone decides; never touched
 
 
 def _label(text: str) -> bytes:
@@ -56,6 +57,16 @@ def pod_owner(namespace: str, address: bytes) -> Owner:
 def address_owner(address: bytes) -> Owner:
     """The owner of the reverse name of an address (4 or 16 octets)."""
     return Owner(_ADDRESS + address)
+
+
+def namespace_owner_of(label: bytes) -> Owner:
+    """namespace_owner for a namespace as it stands in a folded name: with its length octet."""
+    return Owner(_NAMESPACE + label)
+
+
+def pod_owner_of(label: bytes, address: bytes) -> Owner:
+    """pod_owner for a namespace as it stands in a folded name: with its length octet."""
+    return Owner(_POD + label + address)
 
 
 def is_service(owner: bytes) -> bool:

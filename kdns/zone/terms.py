@@ -1,0 +1,87 @@
+"""The words that schema and the record families share: how the zone is set up, what is asked, what was found.
+
+A family is a function from an entry to what the asked name has: an Answer with records,
+NODATA for a name that exists without such records, None for a name that doesn't exist.
+What a denial looks like, who may answer instead and what may be remembered is schema's.
+Standards: RFC 2308 (the difference between no data and no name), RFC 4343 (case).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+from kdns.dns import types
+from kdns.dns.names import Name
+from kdns.dns.records import Answer, Packed, RecordSet
+from kdns.zone.entry import Entry, Owner
+
+NODATA: Final = Answer()
+SVC: Final = b"\3svc"
+POD: Final = b"\3pod"
+ADDRESS_SIZES: Final = {types.A: 4, types.AAAA: 16}
+ADDRESS_TYPES: Final = {4: types.A, 16: types.AAAA}
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """What the operator decided about the cluster's names."""
+
+    origins: tuple[Name, ...]  # primary zones, folded; the first one's names are what reverse names lead to
+    reverse: tuple[Name, ...]  # folded: in-addr.arpa., ip6.arpa. or narrower ones
+    fallthrough: tuple[Name, ...]  # folded zones whose unknown names go on to the next step
+    ttl: int  # seconds
+    pods: str  # disabled, insecure or verified
+    addresses: tuple[bytes, ...] = ()  # the server's own, 4 or 16 octets; link-local ones are left out here
+    places: tuple[tuple[Name, bool], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Leaves link-local addresses out, and orders the zones: the longest first, and whether it is a primary one."""
+        places = dict.fromkeys(self.reverse, False) | dict.fromkeys(self.origins, True)
+        object.__setattr__(self, "places", tuple(sorted(places.items(), key=lambda place: -len(place[0]))))
+        object.__setattr__(self, "addresses", tuple(own for own in self.addresses if not _is_link_local(own)))
+
+
+class Asked(NamedTuple):
+    """A question inside one of the zones, cut into what the families need."""
+
+    qname: Name  # in the case it was asked: the owner name of what is found
+    qtype: int
+    name: Name  # folded
+    labels: list[bytes]  # of name, left of the zone, each with its length octet
+    origin: Name  # the zone's part of qname, in its case: names made up for the answer end in it
+    ttl: int
+
+
+class Found(NamedTuple):
+    """An answer, and what it depends on."""
+
+    answer: Answer
+    owners: tuple[Owner, ...]  # whoever's change can change the answer; () for one that must not be remembered
+    # An ExternalName leads to this name, which somebody else must be asked for; answer holds the CNAMEs so far.
+    chase: Name | None = None
+
+
+Family: TypeAlias = Callable[[Entry, Owner, Asked], Answer | None]
+
+
+def nowhere(_entry: Entry, _owner: Owner, _asked: Asked) -> Answer | None:
+    """The family of names that don't exist."""
+    return None
+
+
+def service_name(owner: Owner, origin: Name) -> Name:
+    """The name S.N.svc.Z of a Service."""
+    return Name(owner + SVC + origin)
+
+
+def address_set(name: Name, ttl: int, size: int, octets: bytes) -> RecordSet:
+    """The A or AAAA records of a name; at least one address, size octets each, no two alike."""
+    rdatas: Sequence[bytes] = (octets,) if len(octets) == size else Packed(octets, size)
+    return RecordSet(name, ADDRESS_TYPES[size], ttl, rdatas)
+
+
+def _is_link_local(address: bytes) -> bool:
+    """Whether the address is of 169.254.0.0/16 or fe80::/10."""
+    if len(address) == 4:
+        return address[:2] == b"\xa9\xfe"
+    return address[0] == 0xFE and address[1] & 0xC0 == 0x80
