@@ -194,7 +194,7 @@ def _service(seen: shapes.Service, key: Key, stamp: Stamp, complaints: list[Comp
     texts = spec.cluster_ips or [spec.cluster_ip]
     if "None" in (spec.cluster_ip, *texts):
         return Service(key, stamp, (), True, "", ports, labels)
-    path = "spec.clusterIPs" if spec.cluster_ips else "spec.clusterIP"
+    path = "spec.clusterIPs[{}]" if spec.cluster_ips else "spec.clusterIP"
     cluster_ips = _addresses((text for text in texts if text), path, complaints)
     return Service(key, stamp, cluster_ips, False, "", ports, labels)
 
@@ -218,12 +218,14 @@ def _slice(
             not_ready += 1
             continue
         name = _endpoint_name(endpoint, at, complaints)
-        for text in endpoint.addresses:
+        for which, text in enumerate(endpoint.addresses):
             address = packed_of(text)
             if address:
                 endpoints.append((address, name))
             else:
-                complaints.append(Complaint(f"endpoints[{at}].addresses", quoted(text), f"an {seen.family} address"))
+                complaints.append(
+                    Complaint(f"endpoints[{at}].addresses[{which}]", quoted(text), f"an {seen.family} address")
+                )
     ports = _ports(seen.ports or (), "ports", complaints)
     packed = pack_slice(size, ports, endpoints)
     return EndpointSlice(key, stamp, _service_label(seen.metadata, complaints), packed, not_ready)
@@ -258,7 +260,7 @@ def _pod(seen: shapes.Pod, key: Key, stamp: Stamp, complaints: list[Complaint]) 
     if seen.status.phase in _FINISHED:
         return None
     if seen.status.ips:
-        return Pod(key, stamp, _addresses((each.ip for each in seen.status.ips), "status.podIPs", complaints))
+        return Pod(key, stamp, _addresses((each.ip for each in seen.status.ips), "status.podIPs[{}].ip", complaints))
     texts = (seen.status.ip,) if seen.status.ip else ()
     return Pod(key, stamp, _addresses(texts, "status.podIP", complaints))
 
@@ -292,14 +294,14 @@ def _port_name(text: str, path: str, complaints: list[Complaint]) -> bytes:
 
 
 def _addresses(texts: Iterable[str], path: str, complaints: list[Complaint]) -> tuple[bytes, ...]:
-    """The addresses of either family that the texts write, each once, in their order."""
+    """The addresses of either family that the texts write, each once; path has {} for the number of a text."""
     made: dict[bytes, None] = {}
     for at, text in enumerate(texts):
         address = _packed6(text) if ":" in text else _packed4(text)
         if not address:
-            complaints.append(Complaint(f"{path}[{at}]", quoted(text), "an IPv4 or IPv6 address"))
+            complaints.append(Complaint(path.format(at), quoted(text), "an IPv4 or IPv6 address"))
         elif len(made) == _COUNT_LIMIT:
-            complaints.append(Complaint(f"{path}[{at}]", "one more address", f"at most {_COUNT_LIMIT}"))
+            complaints.append(Complaint(path.format(at), "one more address", f"at most {_COUNT_LIMIT}"))
             break
         else:
             made[address] = None
