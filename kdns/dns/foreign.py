@@ -24,7 +24,7 @@ _ECHOED: Final = types.RD | types.CD
 _KIND: Final = 0xF800  # QR and the opcode
 
 _HEADER: Final = struct.Struct("!6H")
-_QUESTION: Final = struct.Struct("!HH")
+_QUESTION: Final = struct.Struct("!HH").pack
 _FIXED: Final = struct.Struct("!H2xIH").unpack_from  # type, TTL and size of a record's data
 _FIXED_SIZE: Final = 10
 _OPTION: Final = struct.Struct("!HH").unpack_from
@@ -63,7 +63,7 @@ def ask(query: Query, ident: int, *, edns: bool = True) -> bytes:
     edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
     """
     head = _HEADER.pack(ident, query.flags & _ASKED, 1, 0, 0, 1 if edns else 0)
-    question = head + query.qname + _QUESTION.pack(query.qtype, query.qclass)
+    question = head + query.qname + _QUESTION(query.qtype, query.qclass)
     return question + opt_record(types.NOERROR, do=query.do) if edns else question
 
 
@@ -112,10 +112,8 @@ def fit(query: Query, received: bytes, *, limit: int) -> bytes:
     don't fit are cut off with TC, except an additional section, which is left out whole and without TC, since
     part of a record set could be taken for all of it.
     """
+    layout = _layout_for(query, received)
     end = HEADER_SIZE + len(query.qname) + 4
-    if not _is_question(query, received[HEADER_SIZE:end]):
-        raise ForeignError("a reply to another question")
-    layout = _layout(received, end)
     high = layout.opt.rcode if layout.opt else 0
     opt = opt_record(high, do=query.do) if query.edns else b""
     kept = layout.kept(limit - len(opt))
@@ -135,9 +133,19 @@ def fit(query: Query, received: bytes, *, limit: int) -> bytes:
     return b"".join((head, query.qname, received[end - 4 : cut], opt))
 
 
-def _is_question(query: Query, octets: bytes) -> bool:
-    size = len(query.qname)
-    return octets[:size].lower() == query.name and octets[size:] == _QUESTION.pack(query.qtype, query.qclass)
+def check(query: Query, received: bytes) -> None:
+    """Raise ForeignError unless received is a whole reply to the query's question, in whatever case and with any id."""
+    _layout_for(query, received)
+
+
+def _layout_for(query: Query, received: bytes) -> _Layout:
+    """The layout of a reply to the query's question. Raises ForeignError."""
+    end = HEADER_SIZE + len(query.qname)
+    if received[HEADER_SIZE:end].lower() != query.name or received[end : end + 4] != _QUESTION(
+        query.qtype, query.qclass
+    ):
+        raise ForeignError("a reply to another question")
+    return _layout(received, end + 4)
 
 
 def _opt(octets: bytes) -> _Opt | None:
