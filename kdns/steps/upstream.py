@@ -1,0 +1,239 @@
+"""One upstream: the sockets that lead to it, and which questions wait on each.
+
+Questions go out by UDP from a few connected sockets. A spoofer has to guess the socket's
+port (the kernel's choice among its ephemeral ports, random on Linux, macOS and the BSDs) and
+a 16-bit id from the system's generator. A socket is used for a bounded number of questions
+and seconds, and no id twice on it: so an answer that comes late, or a second time, meets no
+question. What doesn't answer a waiting question is counted and ignored, and the wait goes
+on. Whole answers to truncated ones come by TCP, in stream. What a reply means for the
+question, when time is up and who is asked next is forward's.
+Standards: RFC 5452 sections 4, 9.1 and 9.2, RFC 9210 section 5 (fallback to TCP).
+"""
+
+import asyncio
+import socket
+from array import array
+from typing import Final, Protocol
+
+from kdns.config.settings import Address
+from kdns.dns import foreign
+from kdns.dns.query import Query
+
+SOCKETS: Final = 16  # in use at a time; as many ports a spoofer can't tell apart
+QUESTIONS: Final = 64  # of one socket's life: opening and closing one costs 30 to 40 µs, so about 0.5 a question
+SECONDS: Final = 10.0  # of one socket's life
+BATCH: Final = 16  # datagrams read before others have their turn
+DATAGRAM_LIMIT: Final = 4096  # octets; what exceeds it is asked again by TCP
+
+_DATAGRAM_MAX: Final = 65535  # octets read, so that what is too large is known for what it is
+_DRAWN: Final = 1024  # ids drawn from the system at a time: 4 ns each, one by one it is 1 µs
+
+
+class Random(Protocol):
+    """What of random.SystemRandom is used here."""
+
+    def randbytes(self, n: int, /) -> bytes: ...
+
+
+class Carrier(Protocol):
+    """A socket on which an answer is waited for."""
+
+    def drop(self, flight: "Flight") -> None:
+        """Waits for the flight's answer no longer."""
+        ...
+
+
+class Flight:
+    """A question on its way to an upstream; who sends it is told what comes of it, exactly once for each asking."""
+
+    __slots__ = ("carrier", "edns", "query", "sent")
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.edns = True  # whether it is to be asked with an OPT record
+        self.sent = b""  # as last sent
+        self.carrier: Carrier | None = None
+
+    def received(self, octets: bytes, *, whole: bool) -> None:
+        """An answer has come; whole unless the rest has to be asked for by TCP."""
+        raise NotImplementedError
+
+    def failed(self, error: OSError) -> None:
+        """No answer can come any more."""
+        raise NotImplementedError
+
+
+class Counts:
+    """What an upstream has done, for metrics."""
+
+    __slots__ = ("asked", "failed", "ignored", "streamed", "timed_out")
+
+    def __init__(self) -> None:
+        self.asked = 0  # datagrams sent
+        self.streamed = 0  # connections opened
+        self.ignored = 0  # datagrams and messages that answered no waiting question
+        self.timed_out = 0
+        self.failed = 0  # questions ended by an error of the network
+
+
+class Chance:
+    """Random 16-bit numbers."""
+
+    __slots__ = ("_drawn", "_random")
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._drawn: list[int] = []
+
+    def draw(self) -> int:
+        """A number from 0 to 65535."""
+        if not self._drawn:
+            self._drawn = array("H", self._random.randbytes(2 * _DRAWN)).tolist()
+        return self._drawn.pop()
+
+
+class Upstream:
+    """A server that questions can be sent to."""
+
+    __slots__ = ("_open", "_slots", "address", "chance", "counts", "loop")
+
+    def __init__(self, address: Address, *, loop: asyncio.AbstractEventLoop, chance: Chance) -> None:
+        self.address = address
+        self.loop = loop
+        self.chance = chance
+        self.counts = Counts()
+        self._slots: list[Port | None] = [None] * SOCKETS
+        self._open: set[Port] = set()  # those in slots, and those that still wait for answers
+
+    def ask(self, flight: Flight) -> None:
+        """Sends the flight's query by UDP, with an id of its own. Raises OSError, and tells the flight nothing then."""
+        self._port().ask(flight)
+        self.counts.asked += 1
+
+    def close(self) -> None:
+        """Closes all UDP sockets; who waits on them is told nothing."""
+        for port in list(self._open):
+            port.close()
+
+    def closed(self, port: "Port") -> None:
+        """Told by a port that it has closed."""
+        self._open.discard(port)
+
+    def _port(self) -> "Port":
+        slot = self.chance.draw() % SOCKETS
+        port = self._slots[slot]
+        if port is not None:
+            if port.left and port.until > self.loop.time():
+                return port
+            self._slots[slot] = None
+            port.retire()
+        port = self._slots[slot] = Port(self)
+        self._open.add(port)
+        return port
+
+
+class Port:
+    """A connected UDP socket and the questions asked on it."""
+
+    __slots__ = ("_flights", "_retired", "_socket", "_upstream", "_waiting", "left", "until")
+
+    def __init__(self, upstream: Upstream) -> None:
+        """Raises OSError: no descriptor left, no route."""
+        self._upstream = upstream
+        self._socket = connected(upstream.address, socket.SOCK_DGRAM)
+        self._flights: dict[int, Flight | None] = {}  # every id used so far; None once its answer isn't waited for
+        self._waiting = 0  # how many aren't None
+        self._retired = False
+        self.left = QUESTIONS
+        self.until = upstream.loop.time() + SECONDS
+        upstream.loop.add_reader(self._socket, self._readable)
+
+    def ask(self, flight: Flight) -> None:
+        """Sends the flight's query under an id never used on this socket. Raises OSError."""
+        flights = self._flights
+        draw = self._upstream.chance.draw
+        ident = draw()
+        while ident in flights:
+            ident = draw()
+        flight.sent = foreign.ask(flight.query, ident, edns=flight.edns)
+        self.left -= 1
+        try:
+            self._socket.send(flight.sent)
+        except ConnectionError as error:
+            # An earlier datagram was refused: that is the answer to all who wait here, but not inside another's asking.
+            self.left = 0
+            self._upstream.loop.call_soon(self._lost, error)
+            raise
+        flights[ident] = flight
+        flight.carrier = self
+        self._waiting += 1
+
+    def drop(self, flight: Flight) -> None:
+        """As Carrier.drop."""
+        self._forget(int.from_bytes(flight.sent[:2], "big"))
+
+    def retire(self) -> None:
+        """Closes as soon as nobody waits here any more."""
+        self._retired = True
+        if not self._waiting:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the socket; may be called again."""
+        if self._socket.fileno() >= 0:
+            self._upstream.loop.remove_reader(self._socket)
+            self._socket.close()
+            self._upstream.closed(self)
+
+    def _forget(self, ident: int) -> None:
+        self._flights[ident] = None
+        self._waiting -= 1
+        if self._retired and not self._waiting:
+            self.close()
+
+    def _readable(self) -> None:
+        for _ in range(BATCH):
+            try:
+                octets = self._socket.recv(_DATAGRAM_MAX)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._lost(error)
+                return
+            self._read(octets)
+            if not self._waiting:  # most often so: spares the read that finds nothing
+                return
+
+    def _read(self, octets: bytes) -> None:
+        ident = int.from_bytes(octets[:2], "big")
+        flight = self._flights.get(ident)
+        if flight is None or not foreign.answers(flight.sent, octets):
+            self._upstream.counts.ignored += 1
+            return
+        self._forget(ident)
+        flight.received(octets, whole=len(octets) <= DATAGRAM_LIMIT and not foreign.truncated(octets))
+
+    def _lost(self, error: OSError) -> None:
+        """The socket brings no answers any more: tells all who wait."""
+        waiting = [flight for flight in self._flights.values() if flight is not None]
+        self._flights.clear()
+        self._waiting = 0
+        self.left = 0
+        self.close()
+        for flight in waiting:
+            flight.failed(error)
+
+
+def connected(address: Address, kind: socket.SocketKind) -> socket.socket:
+    """A socket that doesn't block, connected to address, or about to be. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    opened = socket.socket(family, kind)
+    try:
+        opened.setblocking(False)
+        opened.connect(address)
+    except BlockingIOError:
+        pass
+    except OSError:
+        opened.close()
+        raise
+    return opened
