@@ -1,0 +1,422 @@
+"""The reflector: one resource of the API server listed, then watched, as a state machine without IO.
+
+Is told what came back (page, line, closed, silent, failed, refused) and when; returns deltas,
+and by next() what to do. What was known stays until a new list is whole, then one Reset
+replaces it. Must not know how requests are sent, nor who keeps the objects.
+
+A list is first asked for as a stream (sendInitialEvents); in pages of 500, and for good, once
+the server refused that or it twice broke off. Measured with 10,000 slices of 15 endpoints, the
+server on the same machine, decoding included: stream 0.50-0.59 s, 35 MiB peak (45.7 MB, never
+compressed; 0.5-0.7 s CPU of the server); pages 0.62-0.71 s, 43 MiB (7.6 MB of gzip; 0.36 s).
+Sources: Kubernetes API Concepts, "Efficient detection of changes"; robustness rules K02-K34, K50.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from kdns.cluster import decode, refusals, targets
+from kdns.cluster.backoff import Backoff
+from kdns.cluster.counters import Counters
+from kdns.cluster.decode import DecodeError, DecodeOptions
+from kdns.cluster.draft import Draft, Item, Known, read
+from kdns.cluster.objects import Delta, Drop, Key, Object, Problem, Put, Resource, Synced
+from kdns.cluster.refusals import Refusal
+from kdns.cluster.rereads import Reread, Rereads
+from kdns.cluster.targets import Request
+
+LIST_IDLE_S: Final = 30.0  # without an octet of a list, or of the head of any answer: it has stalled (K04)
+# Servers send a bookmark about once a minute. Without an octet for this long the watch may be dead (K09).
+WATCH_IDLE_S: Final = 100.0
+WATCH_IDLE_UNMARKED_S: Final = 310.0  # from servers that never send any (K10)
+_WATCH_S: Final = (300, 600)  # how long a watch is asked to last, as client-go does
+_LASTED_S: Final = 60.0  # a watch that lived so long came to something, even if nothing happened
+_CLOSED_CAP_S: Final = 5.0  # for watches that end cleanly again and again (K08)
+_FAILED_CAP_S: Final = 10.0  # for connections that fail
+_RELIST_SPREAD_S: Final = 2.0  # so that not all who lost their place list at once (K03)
+_RELIST_CAP_S: Final = 30.0  # for lists of which the watch can't go on
+_RELIST_PAUSE_S: Final = 60.0  # between lists made because an event said not even whose it was
+_STREAM_TRIES: Final = 2
+_ERRORS_MAX: Final = 3  # error events in a row after which the place in the history is given up
+_SILENCES_MAX: Final = 2  # in a row after which a server that never sent a bookmark is taken for one that never does
+
+
+class Wait(NamedTuple):
+    """Nothing to do until this time."""
+
+    until: float
+
+
+class _Mode(Enum):
+    LIST = auto()
+    PROBE = auto()  # is the server's history still the one that our version is of? (K26)
+    WATCH = auto()
+
+
+class Reflector:
+    """One resource. Times are seconds of a monotonic clock; random gives numbers from 0 to 1."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        *,
+        known: Known,
+        random: Callable[[], float],
+        report: Callable[[Problem], None],
+        options: DecodeOptions = decode.PLAIN,
+        optional: bool = False,
+    ) -> None:
+        """Takes known: which state of an object was last emitted; and report: is told what is left out of objects."""
+        self.resource: Final = resource
+        self.counters: Final = Counters()
+        self.rereads: Final = Rereads(resource)
+        self.synced = False
+        # When last a list was finished, an event or a bookmark came, or a watch went on where one broke off.
+        self.freshness: float | None = None
+        self.trouble: str | None = None  # one line, None where all is well
+        self.streaming = False  # whether lines are expected: a watch is open
+        self._known = known
+        self._random = random
+        self._report = report
+        self._options = options
+        self._optional = optional
+        self._backoff = Backoff(random)
+        self._relisting = Backoff(random)  # for places in the history that are lost again and again
+        self._mode = _Mode.LIST
+        self._due = 0.0  # nothing is asked before
+        self._version = ""  # where in the history we are
+        self._draft: Draft | None = None
+        self._token = ""  # continues the list
+        self._limit = targets.PAGE_LIMIT
+        self._listed_at = 0.0
+        self._afresh = False  # the next list trusts no stamp
+        self._stream_tries = _STREAM_TRIES  # left; with none, lists come in pages
+        self._opened_at = 0.0
+        self._came = False  # anything, on this watch
+        self._probed = False  # just before this watch
+        self._missed = False  # an event said not even whose it was
+        self._marked = False  # a bookmark has come, on any watch
+        self._silences = 0  # in a row
+        self._errors = 0  # events, in a row
+
+    @property
+    def idle_s(self) -> float:
+        """How long to wait for the next octet."""
+        if not self.streaming or self._mode is _Mode.LIST:
+            return LIST_IDLE_S
+        relaxed = not self._marked and self._silences >= _SILENCES_MAX
+        return WATCH_IDLE_UNMARKED_S if relaxed else WATCH_IDLE_S
+
+    def next(self, now: float) -> Request | Wait:
+        """The request to send now, or until when to wait. To be called when nothing is open."""
+        if now < self._due:
+            return Wait(self._due)
+        if self._mode is _Mode.WATCH:
+            return targets.watch(self.resource, self._version, self._watch_s())
+        if self._mode is _Mode.PROBE:
+            return targets.page(self.resource, 1)
+        if self._stream_tries:
+            return targets.initial_stream(self.resource, self._watch_s())
+        return targets.page(self.resource, self._limit, self._token)
+
+    # What came back
+
+    def page(self, octets: bytes, now: float) -> Iterator[Sequence[Delta]]:
+        """A list's page has come. Goes on by an object with each step; the last step has the deltas, if any."""
+        try:
+            page = decode.page(octets)
+        except DecodeError as error:
+            self.failed(f"what came is no list: {error}", now)
+            return
+        if self._mode is _Mode.PROBE:
+            self._compare(page.version)
+            return
+        draft = self._drafted()
+        for raw in page.items:
+            self._count(draft.put(raw), now)
+            yield ()
+        self._backoff.reset()
+        self._token = page.token
+        if not page.token:
+            yield self._listed(draft, page.version, now)
+
+    def opened(self, now: float) -> None:
+        """The watch was accepted; lines follow, until streaming is False or the watch ends."""
+        self.streaming = True
+        self._opened_at = now
+        self._came = False
+        if self._mode is _Mode.WATCH and not self._errors:
+            self.trouble = None
+            if self._probed:
+                self.freshness = now
+        self._probed = False
+
+    def line(self, octets: bytes, now: float) -> Sequence[Delta]:
+        """A line of the watch has come. Afterwards the watch is to be closed where streaming is False."""
+        if not self.streaming:
+            return ()
+        try:
+            event = decode.event(octets)
+            if event.type == "BOOKMARK":
+                return self._bookmark(decode.bookmark(event.object), now)
+        except DecodeError as error:
+            return self._unreadable(str(error), now)
+        if event.type == "ERROR":
+            return self._error(refusals.read(event.object, 500), now)
+        if self._mode is _Mode.LIST:
+            return self._initial(event, now)
+        return self._event(event, now)
+
+    def closed(self, now: float) -> None:
+        """The watch ended cleanly, as each does in the end."""
+        if self._mode is _Mode.LIST:
+            self._broke_off("the list's stream ended before all was there", now)
+            return
+        self._ended(now)
+        self._due = now if self._progressed(now) else now + self._backoff.delay_s(_CLOSED_CAP_S)
+
+    def silent(self, now: float) -> None:
+        """Not an octet for idle_s. A watch may be dead without anybody saying so; all else has stalled."""
+        if not self.streaming or self._mode is _Mode.LIST:
+            self._broke_off(f"not an octet for {LIST_IDLE_S:g} s", now)
+            return
+        self._ended(now)
+        self._silences += 1
+        self._mode = _Mode.PROBE
+        self._due = now
+
+    def failed(self, message: str, now: float) -> None:
+        """No connection, or it broke off, or what came makes no sense."""
+        self._broke_off(message, now)
+
+    def oversized(self, message: str, now: float) -> None:
+        """A page is larger than can be taken: the next will be of half as many objects."""
+        self._limit = max(1, self._limit // 2)
+        self._broke_off(message, now)
+
+    def refused(self, status: int, octets: bytes, retry_after_s: float | None, now: float) -> Sequence[Delta]:
+        """Another HTTP status than 200 came, with this body and header Retry-After."""
+        return self._refused(refusals.read(octets, status, retry_after_s), now)
+
+    # Rereads, beside the watch
+
+    def reread(self, now: float) -> Reread | None:
+        """An object to be read again now; none while a list is under way, which reads them all."""
+        return None if self._mode is _Mode.LIST else self.rereads.take(now)
+
+    def reread_came(self, asked: Reread, octets: bytes, now: float) -> Sequence[Delta]:
+        """The answer to a reread: the object, or a list of nothing where it is gone."""
+        if not self.rereads.awaited(asked):
+            return ()
+        try:
+            items = decode.page(octets).items
+        except DecodeError:
+            self.rereads.failed(asked, now)
+            return ()
+        if not items:
+            self.rereads.forget(asked.key)
+            return (Drop(self.resource, asked.key),)
+        made = read(self.resource, items[0], self._options)
+        if not made.decoded:
+            self.counters.undecodable += 1
+            self.rereads.failed(asked, now)
+            return ()
+        self.rereads.forget(asked.key)
+        self._note(made)
+        return (self._delta(asked.key, made.object),)
+
+    # Lists
+
+    def _drafted(self) -> Draft:
+        if self._draft is None:
+            self._draft = Draft(self.resource, self._options, self._known, afresh=self._afresh)
+        return self._draft
+
+    def _initial(self, event: decode.Event, now: float) -> Sequence[Delta]:
+        """An event of a list that comes as a stream."""
+        draft = self._drafted()
+        if event.type != "DELETED":
+            self._count(draft.put(event.object), now)
+            return ()
+        made = read(self.resource, event.object, self._options)
+        if made.head:
+            draft.drop(made.head.key)
+        return ()
+
+    def _listed(self, draft: Draft, version: str, now: float) -> Sequence[Delta]:
+        """All of a list is there."""
+        if self._is_back(version) and not draft.afresh:
+            return self._rewind()
+        self.counters.relists += bool(self.counters.lists)
+        self.counters.lists += 1
+        self._listed_at = now
+        self._draft, self._token = None, ""
+        self._afresh = self._missed = False
+        self._stream_tries = self._stream_tries and _STREAM_TRIES
+        self._errors = 0
+        self._version = version
+        self._mode = _Mode.WATCH
+        self._proven(now)
+        self._backoff.reset()
+        return self._become_synced(draft.reset())
+
+    def _become_synced(self, *deltas: Delta) -> Sequence[Delta]:
+        first, self.synced = not self.synced, True
+        return (*deltas, Synced(self.resource)) if first else deltas
+
+    def _relist(self, due: float) -> Sequence[Delta]:
+        """Lists anew; the old state stays as it is until that is whole."""
+        self.streaming = False
+        self._mode = _Mode.LIST
+        self._draft, self._token = None, ""
+        self._due = due
+        self.rereads.clear()
+        return ()
+
+    # The history
+
+    def _is_back(self, version: str) -> bool:
+        # Versions are opaque, but those of a resource that are numbers grow.
+        ours = self._version
+        return version.isdecimal() and ours.isdecimal() and int(version) < int(ours)
+
+    def _rewind(self) -> Sequence[Delta]:
+        """The server's history ends before ours: a backup was restored, or it is another cluster."""
+        self.counters.rewinds += 1
+        self._afresh = True
+        return self._relist(self._due)
+
+    def _compare(self, version: str) -> None:
+        """A probe told the server's newest version. A watch from a later one would be accepted, and stay silent."""
+        if self._is_back(version):
+            self._rewind()
+        else:
+            self._mode = _Mode.WATCH
+            self._probed = True
+
+    def _proven(self, now: float) -> None:
+        self.freshness = now
+        self.trouble = None
+
+    # Watches
+
+    def _bookmark(self, bookmark: decode.Bookmark, now: float) -> Sequence[Delta]:
+        self._came = True
+        if self._mode is _Mode.LIST:
+            return self._listed(self._drafted(), bookmark.version, now) if bookmark.initial_events_end else ()
+        self._marked = True
+        if self._is_back(bookmark.version):
+            return self._rewind()
+        self._version = bookmark.version
+        self._heard(now)
+        return self._make_good(now)
+
+    def _event(self, event: decode.Event, now: float) -> Sequence[Delta]:
+        made = read(self.resource, event.object, self._options)
+        if made.head is None:
+            return self._unreadable("an object without a name", now)
+        key, stamp = made.head
+        self.counters.events += 1
+        # In the order of the stream, whatever the numbers say (K12).
+        self._version = stamp.version or self._version
+        self._heard(now)
+        self.rereads.forget(key)
+        if event.type == "DELETED":
+            return (Drop(self.resource, key),)
+        self._count(made, now)
+        return (self._delta(key, made.object),) if made.decoded else ()
+
+    def _heard(self, now: float) -> None:
+        self._came = True
+        self._silences = self._errors = 0
+        self._relisting.reset()
+        self._proven(now)
+
+    def _delta(self, key: Key, new: Object | None) -> Delta:
+        return Drop(self.resource, key) if new is None else Put(self.resource, new)
+
+    def _count(self, made: Item | None, now: float) -> None:
+        """Notes what couldn't be read of an object, and has it read again where that was all of it."""
+        if made is None:
+            return
+        self._note(made)
+        if not made.decoded:
+            self.counters.undecodable += 1
+            if made.head:
+                self.rereads.want(made.head.key, now)
+
+    def _note(self, made: Item) -> None:
+        self.counters.count(made.problems)
+        for problem in made.problems:
+            self._report(problem)
+
+    def _watch_s(self) -> int:
+        shortest, longest = _WATCH_S
+        return shortest + int(self._random() * (longest - shortest))
+
+    # What goes wrong
+
+    def _unreadable(self, message: str, now: float) -> Sequence[Delta]:
+        """An event that doesn't even say whose it is: something was missed."""
+        self.counters.undecodable += 1
+        if self._mode is _Mode.LIST:
+            self._broke_off(message, now)
+            return ()
+        self._missed = True
+        return self._make_good(now)
+
+    def _make_good(self, now: float) -> Sequence[Delta]:
+        """Lists again if something was missed since the last list, and that isn't too short ago."""
+        return self._relist(now) if self._missed and now - self._listed_at >= _RELIST_PAUSE_S else ()
+
+    def _progressed(self, now: float) -> bool:
+        return self._came or now - self._opened_at >= _LASTED_S
+
+    def _ended(self, now: float) -> None:
+        """An open watch is no more."""
+        if self.streaming:
+            self.streaming = False
+            self.counters.reconnects += 1
+            if self._progressed(now):
+                self._backoff.reset()
+
+    def _broke_off(self, message: str, now: float) -> None:
+        """What was asked last came to nothing; half a list counts for nothing (K05)."""
+        if self._mode is _Mode.LIST:
+            self._stream_tries -= bool(self.streaming and self._stream_tries)
+            self.streaming = False
+            self._draft, self._token = None, ""
+        else:
+            self._ended(now)
+            self._mode = _Mode.PROBE
+        self.trouble = f"{targets.full_name(self.resource)}: {message}"
+        self._due = now + self._backoff.delay_s(_FAILED_CAP_S)
+
+    def _error(self, refusal: Refusal, now: float) -> Sequence[Delta]:
+        """An ERROR event: as the same status would be, but not again and again at the same place."""
+        self._errors += 1
+        if self._mode is _Mode.WATCH and self._errors >= _ERRORS_MAX:
+            self._errors = 0
+            return self._relist(now + self._backoff.delay_s(_FAILED_CAP_S))
+        return self._refused(refusal, now)
+
+    def _refused(self, refusal: Refusal, now: float) -> Sequence[Delta]:
+        listing, token = self._mode is _Mode.LIST, self._token
+        self.streaming = False
+        self._draft, self._token = None, ""
+        if listing and self._stream_tries and (refusal.bad_request or refusal.too_new):
+            self._stream_tries = 0
+            return ()
+        if refusal.expired and (token or not listing):
+            # A compacted history, a restarted server, a list that took too long: nothing of that is trouble.
+            spread_s = 0.0 if token else self._backoff.spread_s(_RELIST_SPREAD_S)
+            return self._relist(now + spread_s + self._relisting.delay_s(_RELIST_CAP_S))
+        if refusal.bad_request and self._mode is _Mode.WATCH:
+            return self._relist(now + self._backoff.delay_s(_FAILED_CAP_S))
+        if refusal.too_new and not listing:
+            self._mode = _Mode.PROBE
+        self.trouble = refusal.line(self.resource, optional=self._optional)
+        self._due = now + refusal.delay_s(self._backoff, optional=self._optional)
+        if self._optional and refusal.unavailable and not self.synced:
+            return self._become_synced()
+        return ()
