@@ -13,6 +13,7 @@ Policy looks at the request it is given, which is the final one at its place in 
 
 A step that raises is one SERVFAIL: whoever runs the chain catches what ask raises; what is
 raised after a wait comes as Failed with its cause. Both are for the runner to count and log.
+Its own done never raises, since whoever calls it has other questions to go on with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +31,7 @@ class Request(NamedTuple):
     query: Query
     client: tuple[str, int]  # address and port
     transport: str  # "udp" or "tcp"
-    chases: int = 0  # how many times a step has asked the whole chain again for it
+    chases: int = 0  # how often it came back to the entrance
 
 
 class Answered(NamedTuple):
@@ -75,6 +76,9 @@ class Step(Protocol):
 # names from the upstreams and takes none from the cluster.
 ORDER: Final = ("kubernetes", "special", "forward")
 
+CHASES: Final = 8  # as many as an ExternalName may lead on inside the zone
+
+_ROUND: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, f"led on more than {CHASES} times"))
 _NOBODY: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "nothing configured here answers this name"))
 
 
@@ -91,6 +95,28 @@ def compose(steps: Sequence[Step]) -> Rest:
     for step in reversed(steps):
         rest = _linked(step, rest)
     return rest
+
+
+class Entrance:
+    """The beginning of the chain, for steps that ask all of it again: a chase, an answer's new name.
+
+    Such a step is made before the chain is, so the entrance is made first, handed to it, and led to the chain last.
+    """
+
+    __slots__ = ("_chain",)
+
+    def __init__(self) -> None:
+        self._chain: Rest = _end
+
+    def lead_to(self, chain: Rest) -> None:
+        """From now on, who asks here asks the chain."""
+        self._chain = chain
+
+    def __call__(self, request: Request, done: Done) -> Outcome | None:
+        """As the chain's; past CHASES the question fails, so that no configuration sends one round for ever."""
+        if request.chases >= CHASES:
+            return _ROUND
+        return self._chain(request._replace(chases=request.chases + 1), done)
 
 
 def asked_then(change: Callable[[Outcome], Outcome], rest: Rest, request: Request, done: Done) -> Outcome | None:

@@ -1,0 +1,72 @@
+"""The cluster's zone as a step: answers the names it owns, and passes on only what isn't its own or falls through.
+
+An ExternalName that leads out of the zone is answered by the CNAMEs and what the whole chain
+says of their target: the CNAMEs stay, the rcode is the target's (RFC 6604 section 3). Such an
+answer depends on others than the cluster, so it names no owners and isn't remembered.
+What a name denotes is zone.schema's; how octets of an upstream continue an answer dns.message's.
+"""
+
+from typing import Final
+
+from kdns.dns import types
+from kdns.dns.foreign import ForeignError
+from kdns.dns.query import Query
+from kdns.dns.records import Answer, ExtendedError
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, asked_then
+from kdns.zone import schema
+from kdns.zone.index import Index
+from kdns.zone.schema import Zone
+
+NAME: Final = "kubernetes"
+
+
+class Kubernetes:
+    """Answers from the index."""
+
+    __slots__ = ("_entrance", "_index", "_zone")
+
+    def __init__(self, index: Index, zone: Zone, entrance: Rest | None = None) -> None:
+        """Targets outside the zone are asked for at the entrance; without one, at the steps after this."""
+        self._index = index
+        self._zone = zone
+        self._entrance = entrance
+
+    def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
+        """As Step.ask."""
+        query = request.query
+        found = schema.answer(self._index, self._zone, query)
+        if found is None:
+            return rest(request, done)
+        if found.chase is None:
+            return Answered(found.answer, found.owners, NAME)
+        prefix = found.answer
+        target = request._replace(query=query.replace(qname=found.chase))
+        return asked_then(lambda outcome: _continued(query, prefix, outcome), self._entrance or rest, target, done)
+
+
+def _continued(query: Query, prefix: Answer, outcome: Outcome) -> Outcome:
+    """The CNAMEs of prefix with what came of asking for their target."""
+    if isinstance(outcome, Relayed):
+        return Answered(_spliced(query, prefix, outcome.octets), by=NAME)
+    if isinstance(outcome, Answered):
+        target = outcome.answer
+        answer = target._replace(answers=prefix.answers + target.answers, authoritative=prefix.authoritative)
+        return Answered(answer, by=NAME)
+    if outcome.cause is not None:
+        return outcome
+    return _failed(prefix, outcome)
+
+
+def _failed(prefix: Answer, outcome: Failed) -> Answered:
+    return Answered(prefix._replace(rcode=outcome.rcode, error=outcome.error), by=NAME)
+
+
+def _spliced(query: Query, prefix: Answer, octets: bytes) -> Answer:
+    # Imported by the first chase: it brings in dnslib, which nothing else in a worker needs.
+    from kdns.dns import message  # noqa: PLC0415
+
+    try:
+        return message.splice(query, prefix, octets)
+    except ForeignError as error:
+        text = f"the reply for the target can't be used: {error}"
+        return prefix._replace(rcode=types.SERVFAIL, error=ExtendedError(types.EDE_OTHER, text))

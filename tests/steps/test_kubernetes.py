@@ -1,0 +1,242 @@
+"""The cluster's zone as a step: a table of (question, outcome), and what becomes of targets outside the zone."""
+
+import socket
+
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from kdns.dns import types
+from kdns.dns.names import Name, from_text
+from kdns.dns.query import Query
+from kdns.dns.records import Answer, ExtendedError, RecordSet
+from kdns.steps.chain import Answered, Done, Entrance, Failed, Outcome, Relayed, Request, compose
+from kdns.steps.kubernetes import Kubernetes
+from kdns.zone.entry import (
+    NAMESPACE_ENTRY,
+    Entry,
+    Kind,
+    Owner,
+    Port,
+    Service,
+    address_owner,
+    namespace_owner,
+    pack_service,
+    service_owner,
+)
+from kdns.zone.index import Index
+from kdns.zone.patch import Image
+from kdns.zone.schema import Zone
+
+ZONE = Zone(
+    origins=(from_text("cluster.local."),),
+    reverse=(from_text("in-addr.arpa."),),
+    fallthrough=(from_text("in-addr.arpa."),),
+    ttl=5,
+    pods="insecure",
+)
+CLUSTER_IP = socket.inet_aton("10.96.0.10")
+WEB = service_owner("shop", "web")
+EXTERNAL = from_text("www.example.com.")
+SELF = from_text("ext.shop.svc.cluster.local.")
+
+
+def external(target: Name) -> Entry:
+    return pack_service(Service(Kind.EXTERNAL_NAME, target=target))
+
+
+def loaded() -> Index:
+    ports = (Port(80, b"http", b"tcp"),)
+    index = Index()
+    index.load(
+        Image(
+            1,
+            7,
+            {
+                namespace_owner("shop"): NAMESPACE_ENTRY,
+                WEB: pack_service(Service(Kind.CLUSTER_IP, v4=CLUSTER_IP, ports=ports)),
+                service_owner("shop", "ext"): external(EXTERNAL),
+                service_owner("shop", "twice"): external(SELF),
+            },
+        )
+    )
+    return index
+
+
+class Behind:
+    """The step behind: notes what it is asked, and has one outcome for all, at once or when it is told to."""
+
+    def __init__(self, outcome: Outcome, *, waits: bool = False) -> None:
+        self.outcome = outcome
+        self.waits = waits
+        self.asked: list[Query] = []
+        self.waiting: list[Done] = []
+
+    def ask(self, request: Request, rest: object, done: Done) -> Outcome | None:
+        self.asked.append(request.query)
+        if not self.waits:
+            return self.outcome
+        self.waiting.append(done)
+        return None
+
+
+FOREIGN = Failed(types.REFUSED, by="behind")
+
+
+def ask(name: str, behind: Behind, qtype: int = types.A, index: Index | None = None) -> Outcome | None:
+    """The outcome at once; what comes later is an error."""
+    outcomes: list[Outcome] = []
+    outcome = chain(behind, index)(request(name, qtype), outcomes.append)
+    assert outcomes == []
+    return outcome
+
+
+def chain(behind: Behind, index: Index | None = None) -> Entrance:
+    entrance = Entrance()
+    entrance.lead_to(compose([Kubernetes(index or loaded(), ZONE, entrance), behind]))
+    return entrance
+
+
+def request(name: str, qtype: int = types.A) -> Request:
+    return Request(Query(from_text(name), qtype), ("127.0.0.1", 5353), "udp")
+
+
+def cname(owner: str, target: Name) -> RecordSet:
+    return RecordSet(from_text(owner), types.CNAME, 5, (target,))
+
+
+@pytest.mark.parametrize(
+    ("name", "qtype", "rcode", "owners"),
+    [
+        ("web.shop.svc.cluster.local.", types.A, types.NOERROR, (WEB,)),
+        ("web.shop.svc.cluster.local.", types.TXT, types.NOERROR, (WEB,)),
+        ("no.shop.svc.cluster.local.", types.A, types.NXDOMAIN, (service_owner("shop", "no"),)),
+        ("10.0.96.10.in-addr.arpa.", types.PTR, types.NOERROR, (address_owner(CLUSTER_IP),)),
+        ("10.0.96.10.in-addr.arpa.", types.A, types.NOERROR, (address_owner(CLUSTER_IP),)),
+        ("11.0.96.10.in-addr.arpa.", types.PTR, None, ()),
+        ("www.example.com.", types.A, None, ()),
+        ("cluster.local.example.com.", types.A, None, ()),
+    ],
+)
+def test_own_names_are_answered_and_foreign_ones_passed_on(
+    name: str, qtype: int, rcode: int | None, owners: tuple[Owner, ...]
+) -> None:
+    behind = Behind(FOREIGN)
+    outcome = ask(name, behind, qtype)
+    if rcode is None:
+        assert (outcome, len(behind.asked)) == (FOREIGN, 1)
+    else:
+        assert isinstance(outcome, Answered)
+        assert (outcome.answer.rcode, outcome.owners, outcome.by) == (rcode, owners, "kubernetes")
+        assert behind.asked == []
+
+
+@pytest.mark.parametrize("name", ["web.shop.svc.cluster.local.", "no.cluster.local.", "cluster.local."])
+def test_before_the_cluster_is_read_own_names_fail_and_are_never_passed_on(name: str) -> None:
+    behind = Behind(FOREIGN)
+    outcome = ask(name, behind, index=Index())
+    assert isinstance(outcome, Answered)
+    assert (outcome.answer.rcode, outcome.owners, behind.asked) == (types.SERVFAIL, (), [])
+
+
+def test_target_is_asked_for_with_all_else_as_the_client_asked_it() -> None:
+    behind = Behind(FOREIGN)
+    query = Query(SELF, types.AAAA, id=99, edns=True, do=True, payload=1232)
+    chain(behind)(Request(query, ("127.0.0.1", 5353), "tcp"), lambda _outcome: None)
+    assert behind.asked == [query.replace(qname=EXTERNAL)]
+
+
+def test_answer_for_the_target_follows_the_cname_and_is_not_remembered() -> None:
+    address = RecordSet(EXTERNAL, types.A, 30, (b"\xc0\0\2\1",))
+    behind = Behind(Answered(Answer(answers=(address,), authoritative=False), (WEB,), "behind"))
+    outcome = ask("ext.shop.svc.cluster.local.", behind)
+    expected = Answer(answers=(cname("ext.shop.svc.cluster.local.", EXTERNAL), address))
+    assert outcome == Answered(expected, (), "kubernetes")
+
+
+def test_denial_of_the_target_keeps_the_cname() -> None:
+    behind = Behind(Answered(Answer(types.NXDOMAIN), (), "behind"))
+    outcome = ask("ext.shop.svc.cluster.local.", behind)
+    expected = Answer(types.NXDOMAIN, (cname("ext.shop.svc.cluster.local.", EXTERNAL),))
+    assert outcome == Answered(expected, (), "kubernetes")
+
+
+def test_cnames_on_the_way_out_of_the_zone_all_stay() -> None:
+    outcome = ask("twice.shop.svc.cluster.local.", Behind(Answered(Answer())))
+    assert isinstance(outcome, Answered)
+    assert outcome.answer.answers == (
+        cname("twice.shop.svc.cluster.local.", SELF),
+        cname("ext.shop.svc.cluster.local.", EXTERNAL),
+    )
+
+
+def test_target_that_could_not_be_asked_for_is_servfail_with_the_reason() -> None:
+    error = ExtendedError(types.EDE_NO_REACHABLE_AUTHORITY, "192.0.2.53:53 timed out")
+    outcome = ask("ext.shop.svc.cluster.local.", Behind(Failed(types.SERVFAIL, error, "forward")))
+    expected = Answer(types.SERVFAIL, (cname("ext.shop.svc.cluster.local.", EXTERNAL),), error=error)
+    assert outcome == Answered(expected, (), "kubernetes")
+
+
+def relayed(address: str = "", rcode: str = "NOERROR") -> Relayed:
+    """An upstream's reply about the target."""
+    reply = dns.message.make_response(dns.message.make_query("www.example.com.", "A"))
+    reply.set_rcode(dns.rcode.from_text(rcode))
+    if address:
+        reply.answer.append(dns.rrset.from_text("www.example.com.", 30, "IN", "A", address))
+    return Relayed(reply.to_wire(), "forward")
+
+
+def test_upstream_reply_about_the_target_follows_the_cname_now_or_later() -> None:
+    reply = relayed("192.0.2.1")
+    address = RecordSet(EXTERNAL, types.A, 30, (b"\xc0\0\2\1",))
+    expected = Answered(Answer(answers=(cname("ext.shop.svc.cluster.local.", EXTERNAL), address)), (), "kubernetes")
+    assert ask("ext.shop.svc.cluster.local.", Behind(reply)) == expected
+
+    behind, outcomes = Behind(reply, waits=True), list[Outcome]()
+    assert chain(behind)(request("ext.shop.svc.cluster.local."), outcomes.append) is None
+    behind.waiting.pop()(reply)
+    assert outcomes == [expected]
+
+
+def test_rcode_of_an_upstream_is_the_answers() -> None:
+    outcome = ask("ext.shop.svc.cluster.local.", Behind(relayed(rcode="NXDOMAIN")))
+    expected = Answer(types.NXDOMAIN, (cname("ext.shop.svc.cluster.local.", EXTERNAL),))
+    assert outcome == Answered(expected, (), "kubernetes")
+
+
+def test_upstream_reply_that_is_none_is_servfail() -> None:
+    octets = relayed("192.0.2.1").octets
+    outcome = ask("ext.shop.svc.cluster.local.", Behind(Relayed(octets[:-3])))
+    assert isinstance(outcome, Answered)
+    assert outcome.answer.rcode == types.SERVFAIL
+    assert outcome.answer.error is not None
+    assert outcome.answer.answers == (cname("ext.shop.svc.cluster.local.", EXTERNAL),)
+
+
+def test_fault_behind_stays_a_fault() -> None:
+    fault = Failed(types.SERVFAIL, cause=ZeroDivisionError())
+    assert ask("ext.shop.svc.cluster.local.", Behind(fault)) == fault
+
+
+def test_chase_that_comes_back_for_ever_fails() -> None:
+    class Back(Behind):
+        """Sends every target back to the ExternalName, as a rewriting step could."""
+
+        def ask(self, request: Request, rest: object, done: Done) -> Outcome | None:
+            super().ask(request, rest, done)
+            return entrance(request._replace(query=request.query.replace(qname=SELF)), done)
+
+    behind = Back(FOREIGN)
+    entrance = chain(behind)
+    outcome = entrance(request("ext.shop.svc.cluster.local."), lambda _outcome: None)
+    assert isinstance(outcome, Answered)
+    assert outcome.answer.rcode == types.SERVFAIL
+    assert len(behind.asked) <= 8
+
+
+def test_without_an_entrance_the_steps_behind_are_asked_for_targets() -> None:
+    behind = Behind(Answered(Answer(types.NXDOMAIN)))
+    outcome = compose([Kubernetes(loaded(), ZONE), behind])(request("ext.shop.svc.cluster.local."), print)
+    assert isinstance(outcome, Answered)
+    assert [query.qname for query in behind.asked] == [EXTERNAL]
