@@ -57,6 +57,7 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("kdns_memo_entries", "gauge", "Replies remembered."),
     Family("kdns_memo_hits_total", "counter", "Questions answered with a remembered reply."),
     Family("kdns_dropped_total", "counter", "Messages left without a reply.", ("reason",)),
+    Family("kdns_connections_closed_total", "counter", "TCP connections that ended, by why.", ("reason",)),
     # Forwarding
     Family("kdns_forward_tries_total", "counter", "Questions sent to an upstream, retries included.", ("to",)),
     Family("kdns_forward_failures_total", "counter", "Tries that brought no usable reply.", ("to", "reason")),

@@ -25,14 +25,19 @@ class _Stat(NamedTuple):
     start: int  # since boot
 
 
-def process_samples(root: int, proc: Path = _PROC) -> list[Sample]:
-    """The samples of the families process_*, summed over root and its descendants; none without /proc."""
+def process_samples(root: int | None = None, proc: Path = _PROC) -> list[Sample]:
+    """The samples of the families process_*, summed over root and its descendants; none without /proc.
+
+    Without a root it is the parent of this process, which has started all of kdns' processes.
+    """
     try:
         stats = {int(folder.name): _stat(folder) for folder in proc.iterdir() if folder.name.isdecimal()}
         boot_s = _boot_time_s(proc)
     except OSError:
         return []
-    tree = tuple(_tree(root, {pid: stat for pid, stat in stats.items() if stat is not None}))
+    tree = tuple(
+        _tree(os.getppid() if root is None else root, {pid: stat for pid, stat in stats.items() if stat is not None})
+    )
     if not tree:
         return []
     ticks = os.sysconf("SC_CLK_TCK")
