@@ -1,0 +1,197 @@
+"""Opening the sockets that are listened on: once, by the supervisor, before any other process exists.
+
+Each worker slot gets sockets of its own for every address (SO_REUSEPORT: the kernel spreads
+clients over them), which outlive the workers: what is queued in them when a worker dies is
+its successor's. What can go wrong here is the operator's to mend and said in one line.
+"""
+
+import errno
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any, Final, NamedTuple
+
+from kdns.config.settings import Address, SettingsError
+
+# A socket's queue holds what comes while its worker loads an image or is being replaced. A small
+# datagram costs the kernel 768 octets and more, so this is some thousands of queries, a tenth of a
+# second at 30,000 a second. The kernel cuts it to net.core.rmem_max (often 208 KiB), silently.
+_RECEIVE_BYTES: Final = 4 << 20
+# TCP connections that the kernel finishes before a worker accepts them; it cuts this to net.core.somaxconn.
+BACKLOG: Final = 1024
+# Tries at finding a port that is free for UDP and for TCP.
+_TRIES: Final = 64
+# Python 3.11's socket module lacks this name; the numbers are those of Darwin's netinet/in.h and Linux' uapi/linux/in.h.
+_IP_PKTINFO: Final = 26 if sys.platform == "darwin" else 8
+
+_HINTS: Final = {
+    errno.EADDRINUSE: "another process has the port; stop that process, or choose another port",
+    errno.EACCES: "no permission: ports below 1024 are for root and for processes with the capability "
+    "NET_BIND_SERVICE; grant it, or choose another port",
+    errno.EADDRNOTAVAIL: "no interface of this machine has the address",
+    errno.EAFNOSUPPORT: "this machine doesn't speak the address's family",
+}
+_HINTS[errno.EPERM] = _HINTS[errno.EACCES]
+
+
+class SlotSockets(NamedTuple):
+    """What one worker slot listens on, in the order of the addresses; TCP sockets are listening already."""
+
+    udp: tuple[socket.socket, ...]
+    tcp: tuple[socket.socket, ...]
+
+
+def open_sockets(listen: Sequence[Address], workers: int) -> list[SlotSockets]:
+    """The sockets of each slot; all slots have the same addresses and, where port 0 was asked, the same free port.
+
+    Host "" is every address of the machine, of both families; "::" is every IPv6 address
+    alone. Raises SettingsError, with everything closed again, if one can't be had.
+    """
+    with ExitStack() as opened:
+        pairs = [_open_address(address, workers, opened) for address in listen]
+        opened.pop_all()
+    return [
+        SlotSockets(tuple(udp[slot] for udp, _ in pairs), tuple(tcp[slot] for _, tcp in pairs))
+        for slot in range(workers)
+    ]
+
+
+def open_ops(addresses: Mapping[str, Address]) -> dict[str, socket.socket]:
+    """A listening TCP socket for each address, under the same key. Raises SettingsError."""
+    with ExitStack() as opened:
+        sockets = {}
+        for name, address in addresses.items():
+            sockets[name] = _open(address, socket.SOCK_STREAM, opened)
+            _listen(sockets[name], address)
+        opened.pop_all()
+    return sockets
+
+
+def address_of(sock: socket.socket) -> Address:
+    """Where a socket is bound, with the port that port 0 became; host "" where it is every address of both families."""
+    host, port = sock.getsockname()[:2]
+    return Address("" if host == "::" and _is_dual(sock) else host, port)
+
+
+def _open_address(address: Address, workers: int, opened: ExitStack) -> tuple[list[socket.socket], list[socket.socket]]:
+    """The UDP and the TCP sockets of an address, one per slot."""
+    first_udp, first_tcp = _open_pair(address, opened)
+    bound = Address(address.host, address_of(first_udp).port)
+    udp = _share(first_udp, bound, workers, opened)
+    tcp = _share(first_tcp, bound, workers, opened)
+    for sock in tcp:
+        _listen(sock, bound)
+    return udp, tcp
+
+
+def _open_pair(address: Address, opened: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on the same port."""
+    for _ in range(_TRIES if address.port == 0 else 1):
+        with ExitStack() as tried:
+            udp = _open(address, socket.SOCK_DGRAM, tried)
+            bound = Address(address.host, address_of(udp).port)
+            try:
+                tcp = _open(bound, socket.SOCK_STREAM, tried)
+            except SettingsError:
+                if address.port:
+                    raise
+                continue
+            opened.enter_context(tried.pop_all())
+            return udp, tcp
+    raise SettingsError(f"listen on {address}: no port is free for both UDP and TCP ({_TRIES} tried)")
+
+
+def _share(first: socket.socket, address: Address, workers: int, opened: ExitStack) -> list[socket.socket]:
+    """The first socket and as many more on its address as there are other slots.
+
+    The first is bound without SO_REUSEPORT, so that it fails where another kdns (which
+    would share the port with anybody of its uid) is at work, and offers to share only afterwards.
+    """
+    if workers == 1:
+        return [first]
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return [first, *(_open(address, first.type, opened, shared=True) for _ in range(workers - 1))]
+
+
+def _open(address: Address, kind: int, opened: ExitStack, *, shared: bool = False) -> socket.socket:
+    """A bound socket. Raises SettingsError."""
+    protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
+    if address.host == "" and (sock := _open_dual(address.port, kind, opened, shared)) is not None:
+        return sock
+    try:
+        ((family, _, _, _, target), *_) = socket.getaddrinfo(
+            address.host or "0.0.0.0",  # noqa: S104 - every address is what was asked for
+            address.port,
+            type=kind,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+    except socket.gaierror as error:
+        raise SettingsError(f"listen on {address}: {address.host!r} is no IP address") from error
+    try:
+        return _bind(family, kind, target, opened, shared=shared, dual=False)
+    except OSError as error:
+        raise _explain(protocol, address, error) from error
+
+
+def _open_dual(port: int, kind: int, opened: ExitStack, shared: bool) -> socket.socket | None:
+    """One socket for every address of both families; None where the machine has no IPv6. Raises SettingsError."""
+    try:
+        return _bind(socket.AF_INET6, kind, ("::", port), opened, shared=shared, dual=True)
+    except OSError as error:
+        if error.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}:
+            return None
+        protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
+        raise _explain(protocol, Address("", port), error) from error
+
+
+def _bind(
+    family: int, kind: int, target: tuple[Any, ...], opened: ExitStack, *, shared: bool, dual: bool
+) -> socket.socket:
+    sock = opened.enter_context(socket.socket(family, kind))
+    sock.setblocking(False)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+    if kind == socket.SOCK_DGRAM:
+        with suppress(OSError):  # where the system has a limit that it doesn't cut to, its own size will do
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+    else:
+        # Connections of a former run that still wait for their end don't hold the port.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(target)
+    if kind == socket.SOCK_DGRAM and target[0] in _WILDCARDS:
+        _WILDCARDS[target[0]](sock)
+    return sock
+
+
+def _ask_address4(sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+
+
+def _ask_address6(sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+
+
+# On a socket of every address each query has to say which one it asked: the reply leaves from there.
+_WILDCARDS: Final[dict[str, Callable[[socket.socket], None]]] = {
+    "0.0.0.0": _ask_address4,  # noqa: S104 - compared, not bound
+    "::": _ask_address6,
+}
+
+
+def _listen(sock: socket.socket, address: Address) -> None:
+    try:
+        sock.listen(BACKLOG)
+    except OSError as error:  # another listener that also set SO_REUSEADDR shows only now
+        raise _explain("TCP", address, error) from error
+
+
+def _is_dual(sock: socket.socket) -> bool:
+    return not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+
+def _explain(protocol: str, address: Address, error: OSError) -> SettingsError:
+    reason = _HINTS.get(error.errno or 0, f"the system refuses: {error.strerror}")
+    return SettingsError(f"listen on {address} ({protocol}): {reason}")
