@@ -1,0 +1,240 @@
+"""The compiler: entries follow from the objects alone, and patches lead from one state to the next."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdns.cluster.compiler import REQUIRED, CompileOptions, Compiler
+from kdns.cluster.objects import (
+    RESOURCES,
+    Delta,
+    Drop,
+    EndpointSlice,
+    Key,
+    Namespace,
+    Pod,
+    Put,
+    Reset,
+    Service,
+    Stamp,
+    Synced,
+)
+from kdns.zone import entry as zone
+from kdns.zone.entry import NAMESPACE_ENTRY, POD_ENTRY, Entry, Kind, Owner, Port, namespace_owner, pod_owner
+from kdns.zone.patch import Patch
+from tests.cluster.histories import after, from_nothing, histories
+
+WEB = Key("shop", "web")
+STAMP = Stamp("u", "1")
+OWNER = zone.service_owner("shop", "web")
+TEN, TWENTY = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))
+SIX = bytes(15) + b"\1"
+HTTP = Port(80, b"http", b"tcp")
+ONE, TWO = (zone.pack_slice(4, (HTTP,), [(address, b"")]) for address in (TEN, TWENTY))
+ALL_SYNCED = tuple(Synced(resource) for resource in REQUIRED)
+VERIFIED = CompileOptions(pods_verified=True)
+
+
+def compiler_of(*deltas: Delta, options: CompileOptions = CompileOptions()) -> Compiler:  # noqa: B008 - a frozen value
+    compiler = Compiler(options)
+    compiler.apply([*deltas, *ALL_SYNCED], now=0)
+    return compiler
+
+
+def put(*objects: Service | EndpointSlice | Namespace | Pod) -> list[Delta]:
+    resources = {Service: "services", EndpointSlice: "endpointslices", Namespace: "namespaces", Pod: "pods"}
+    return [Put(resources[type(each)], each) for each in objects]  # type: ignore[arg-type]  # a Resource, by the table
+
+
+def slice_of(name: str, packed: bytes, service: str = "web") -> EndpointSlice:
+    return EndpointSlice(Key("shop", name), STAMP, service, packed)
+
+
+def entries_of(*objects: Service | EndpointSlice | Namespace | Pod, **options: bool) -> dict[Owner, Entry]:
+    return dict(compiler_of(*put(*objects), options=CompileOptions(**options)).image().entries)
+
+
+def service_of(entries: dict[Owner, Entry]) -> zone.Service:
+    return zone.unpack_service(entries[OWNER])
+
+
+def batches(draw: st.DrawFn, history: list[Delta]) -> Iterable[list[Delta]]:
+    cuts = sorted(draw(st.lists(st.integers(0, len(history)), max_size=6)))
+    return [history[start:end] for start, end in zip([0, *cuts], [*cuts, len(history)], strict=True)]
+
+
+# The laws
+
+
+@given(st.data(), histories, st.booleans())
+def test_entries_follow_from_the_objects_alone(data: st.DataObject, history: list[Delta], verified: bool) -> None:
+    compiler, begun = (Compiler(CompileOptions(verified)) for _ in range(2))
+    for batch in data.draw(st.composite(batches)(history)):
+        compiler.apply(batch, now=0)
+    compiler.apply(ALL_SYNCED, now=0)
+    begun.apply([*from_nothing(after(history)), *ALL_SYNCED], now=0)
+    assert compiler.image().entries == begun.image().entries
+
+
+@given(st.data(), histories, st.booleans())
+def test_patches_lead_from_nothing_to_the_image(data: st.DataObject, history: list[Delta], verified: bool) -> None:
+    compiler, entries = Compiler(CompileOptions(verified)), dict[Owner, Entry]()
+    at = (0, 0)
+    for batch in data.draw(st.composite(batches)([*ALL_SYNCED, *history] if data.draw(st.booleans()) else history)):
+        patch = compiler.apply(batch, now=data.draw(st.integers(0, 50)))
+        if patch:
+            assert (patch.base, patch.revision) == (at[0], at[0] + 1)
+            assert patch.serial > at[1]
+            assert not patch.puts.keys() & patch.drops
+            for owner in patch.drops:
+                del entries[owner]
+            assert not at[0] or patch.drops or not patch.puts.items() <= entries.items()
+            entries.update(patch.puts)
+            at = (patch.revision, patch.serial)
+        image = compiler.image()
+        assert (image.entries, image.revision, image.serial) == (entries, *at)
+
+
+# What is published when
+
+
+def test_before_all_required_is_seen_whole_nothing_is_published() -> None:
+    compiler = Compiler()
+    assert compiler.apply([*put(Service(WEB, STAMP)), Synced("services"), Synced("namespaces")], now=5) is None
+    assert (compiler.synced, compiler.image()) == (False, (0, 0, {}))
+    patch = compiler.apply([Synced("endpointslices")], now=7)
+    assert patch is not None
+    assert (compiler.synced, patch.base, patch.revision, patch.serial) == (True, 0, 1, 7)
+    assert set(patch.puts) == {OWNER, namespace_owner("shop")}
+
+
+def test_cluster_of_nothing_has_a_first_revision() -> None:
+    assert Compiler().apply(ALL_SYNCED, now=7) == Patch(0, 1, 7, {}, ())
+
+
+def test_pods_are_never_waited_for() -> None:
+    compiler = Compiler(VERIFIED)
+    assert compiler.apply(ALL_SYNCED, now=1) is not None
+
+
+def test_many_deltas_are_one_patch() -> None:
+    compiler = compiler_of(*put(Service(WEB, STAMP, headless=True), slice_of("a", ONE)))
+    deltas = [Drop("endpointslices", Key("shop", "a")), *put(slice_of("b", TWO))]
+    patch = compiler.apply(deltas, now=9)
+    assert patch is not None
+    assert patch.puts == {OWNER: zone.pack_service(zone.Service(Kind.HEADLESS, slices=(TWO,)))}
+    assert patch.drops == ()
+
+
+def test_what_changes_nothing_in_dns_is_no_revision() -> None:
+    compiler = compiler_of(*put(Service(WEB, STAMP, (TEN,))))
+    assert compiler.apply(put(Service(WEB, Stamp("u", "2"), (TEN,), labels=(("a", "b"),))), now=9) is None
+    assert compiler.apply([Synced("services")], now=9) is None
+    assert compiler.apply([], now=9) is None
+    assert compiler.revision == 1
+
+
+def test_serial_grows_whatever_the_clock_does() -> None:
+    compiler = Compiler()
+    serials = []
+    for step, now in enumerate((100, 100, 50, 200)):
+        patch = compiler.apply([*ALL_SYNCED, *put(Service(WEB, STAMP, (bytes((10, 0, 0, step)),)))], now)
+        serials.append(patch.serial if patch else None)
+    assert serials == [100, 101, 102, 200]
+
+
+def test_image_stays_as_it_is() -> None:
+    compiler = compiler_of(*put(Service(WEB, STAMP, (TEN,))))
+    image = compiler.image()
+    compiler.apply([Reset("services", ())], now=9)
+    assert set(image.entries) == {OWNER, namespace_owner("shop")}
+    assert compiler.image().entries == {}
+
+
+# What becomes of objects
+
+
+def test_cluster_ip_service_has_both_families_ports_and_endpoints() -> None:
+    entries = entries_of(Service(WEB, STAMP, (SIX, TEN), ports=(HTTP,)), slice_of("s", ONE))
+    assert service_of(entries) == zone.Service(Kind.CLUSTER_IP, TEN, SIX, b"", (HTTP,), (ONE,))
+
+
+def test_service_without_address_is_there() -> None:
+    assert service_of(entries_of(Service(WEB, STAMP))) == zone.Service(Kind.CLUSTER_IP)
+
+
+def test_slices_of_a_service_stand_in_the_order_of_their_names() -> None:
+    entries = entries_of(slice_of("z", ONE), Service(WEB, STAMP, headless=True), slice_of("y", TWO), slice_of("x", ONE))
+    assert service_of(entries) == zone.Service(Kind.HEADLESS, slices=(ONE, TWO, ONE))
+
+
+def test_external_name_leads_to_its_target_and_keeps_its_endpoints() -> None:
+    entries = entries_of(Service(WEB, STAMP, external_name="WWW.example.com."), slice_of("s", ONE))
+    target = b"\x03WWW\x07example\x03com\0"
+    assert service_of(entries) == zone.Service(Kind.EXTERNAL_NAME, target=target, slices=(ONE,))
+
+
+@pytest.mark.parametrize("name", ["192.0.2.1", "2001:db8::1", "a..b", "x" * 64, ".", ".".join(["x" * 60] * 5)])
+def test_external_name_that_is_no_name_leads_nowhere(name: str) -> None:
+    assert service_of(entries_of(Service(WEB, STAMP, external_name=name))) == zone.Service(Kind.EXTERNAL_NAME)
+
+
+def test_slices_of_no_service_are_there_without_a_namespace() -> None:
+    entries = entries_of(slice_of("s", ONE))
+    assert entries == {OWNER: zone.pack_service(zone.Service(Kind.SLICES_ONLY, slices=(ONE,)))}
+
+
+def test_slices_without_label_are_in_no_entry() -> None:
+    assert entries_of(slice_of("s", ONE, service="")) == {}
+
+
+def test_namespace_is_there_by_itself_or_by_a_service_in_it() -> None:
+    assert entries_of(Namespace(Key("", "shop"), STAMP)) == {namespace_owner("shop"): NAMESPACE_ENTRY}
+    assert entries_of(Service(WEB, STAMP))[namespace_owner("shop")] == NAMESPACE_ENTRY
+
+
+def test_namespace_stays_until_its_last_service_is_gone() -> None:
+    compiler = compiler_of(
+        *put(Namespace(Key("", "shop"), STAMP), Service(WEB, STAMP), Service(Key("shop", "b"), STAMP))
+    )
+    steps = (Drop("namespaces", Key("", "shop")), Drop("services", WEB), Drop("services", Key("shop", "b")))
+    there = []
+    for delta in steps:
+        compiler.apply([delta], now=0)
+        there.append(namespace_owner("shop") in compiler.image().entries)
+    assert there == [True, True, False]
+
+
+def test_service_gone_leaves_its_slices() -> None:
+    compiler = compiler_of(*put(Service(WEB, STAMP, (TEN,)), slice_of("s", ONE)))
+    patch = compiler.apply([Drop("services", WEB)], now=9)
+    assert patch is not None
+    assert patch.puts == {OWNER: zone.pack_service(zone.Service(Kind.SLICES_ONLY, slices=(ONE,)))}
+    assert patch.drops == (namespace_owner("shop"),)
+
+
+def test_pods_have_names_only_where_verified() -> None:
+    pod = Pod(Key("shop", "p"), STAMP, (TEN, SIX))
+    assert entries_of(pod) == {}
+    assert entries_of(pod, pods_verified=True) == {
+        namespace_owner("shop"): NAMESPACE_ENTRY,
+        pod_owner("shop", TEN): POD_ENTRY,
+        pod_owner("shop", SIX): POD_ENTRY,
+    }
+
+
+def test_address_of_two_pods_is_there_until_both_are_gone() -> None:
+    pods = [Pod(Key("shop", name), STAMP, (TEN,)) for name in ("p", "q")]
+    compiler = compiler_of(*put(Namespace(Key("", "shop"), STAMP), *pods), options=VERIFIED)
+    assert compiler.apply([Drop("pods", Key("shop", "p"))], now=9) is None
+    patch = compiler.apply([Drop("pods", Key("shop", "q"))], now=9)
+    assert patch is not None
+    assert (patch.puts, patch.drops) == ({}, (pod_owner("shop", TEN),))
+
+
+def test_every_resource_can_be_required() -> None:
+    compiler = Compiler(VERIFIED, required=RESOURCES)
+    assert compiler.apply(ALL_SYNCED, now=1) is None
+    assert compiler.apply([Synced("pods")], now=1) is not None
