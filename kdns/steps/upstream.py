@@ -26,7 +26,7 @@ BATCH: Final = 16  # datagrams read before others have their turn
 DATAGRAM_LIMIT: Final = 4096  # octets; what exceeds it is asked again by TCP
 
 _DATAGRAM_MAX: Final = 65535  # octets read, so that what is too large is known for what it is
-_DRAWN: Final = 1024  # ids drawn from the system at a time: 4 ns each, one by one it is 1 µs
+_DRAWN: Final = 1024  # ids drawn from the system at a time: 0.06 µs each, one by one 0.57
 
 
 class Random(Protocol):
