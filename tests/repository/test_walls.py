@@ -50,6 +50,8 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 NOWHERE = frozenset(
     ("aiohttp", "http", "logging", "multiprocessing", "pickle", "prometheus_client", "requests", "urllib3", "uvloop")
 )
+# Of these each has one importer, which translates its errors.
+SINGLE = ("ctypes", "dnslib", "kubernetes")
 VAGUE = frozenset(("base", "common", "core", "helper", "helpers", "manager", "misc", "util", "utils"))
 # The design's own word for the numbers of the DNS.
 DESIGNED_NAMES = ("dns.types",)
@@ -135,6 +137,16 @@ def libraries_are_imported_in_their_places_only(sources: Sources) -> list[str]:
     ]
 
 
+def some_libraries_have_one_importer(sources: Sources) -> list[str]:
+    importers = {
+        library: [
+            source.name for source in sources.values() if any(_within(each, (library,)) for each in source.imports)
+        ]
+        for library in SINGLE
+    }
+    return [f"{library} in {', '.join(names)}" for library, names in importers.items() if len(names) > 1]
+
+
 def some_libraries_are_imported_nowhere(sources: Sources) -> list[str]:
     return [
         f"{source.name} imports {each}"
@@ -173,6 +185,7 @@ RULES: tuple[Rule, ...] = (
     folders_import_only_what_they_may,
     pure_modules_import_neither_io_nor_time_nor_chance,
     libraries_are_imported_in_their_places_only,
+    some_libraries_have_one_importer,
     some_libraries_are_imported_nowhere,
     no_module_imports_itself_through_others,
     no_module_has_the_name_of_a_standard_one,
@@ -231,6 +244,15 @@ PLANTED: tuple[tuple[Rule, dict[str, str], list[str]], ...] = (
             "dns/reply.py": "from dnslib.dns import DNSRecord",
         },
         ["dns.reply imports dnslib.dns", "serve.udp imports ctypes", "sources.manifests imports kubernetes"],
+    ),
+    (
+        some_libraries_have_one_importer,
+        {
+            "sources/api/login.py": "from kubernetes import config",
+            "sources/api/watch.py": "def late():\n    import kubernetes.client",
+            "dns/message.py": "import dnslib, dnslib.buffer",
+        },
+        ["kubernetes in sources.api.login, sources.api.watch"],
     ),
     (
         some_libraries_are_imported_nowhere,
