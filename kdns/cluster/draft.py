@@ -36,8 +36,8 @@ def read(resource: Resource, raw: Octets, options: DecodeOptions) -> Item:
 def _body(resource: Resource, raw: Octets, options: DecodeOptions, top: Head) -> Item:
     try:
         decoded = item(resource, raw, options)
-    except DecodeError:
-        return Item(top, None, decoded=False)
+    except DecodeError as error:
+        return Item(top, None, decoded=False, problems=(Problem(resource, top.key, "", str(error), "an object"),))
     return Item(top, decoded.object, decoded=True, problems=decoded.problems)
 
 

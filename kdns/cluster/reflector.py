@@ -190,8 +190,9 @@ class Reflector:
         self._broke_off(message, now)
 
     def oversized(self, message: str, now: float) -> None:
-        """A page is larger than can be taken: the next will be of half as many objects."""
-        self._limit = max(1, self._limit // 2)
+        """More came than can be taken. Of a list, the next page will be of half as many objects."""
+        if not self.streaming:
+            self._limit = max(1, self._limit // 2)
         self._broke_off(message, now)
 
     def refused(self, status: int, octets: bytes, retry_after_s: float | None, now: float) -> Sequence[Delta]:

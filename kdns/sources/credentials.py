@@ -121,8 +121,8 @@ class Account(Protocol):
         """The credentials for the next request. Raises SourceError."""
         ...
 
-    def refused(self) -> None:
-        """The API server said 401: nothing that was read before is good any more."""
+    def refused(self, credentials: Credentials) -> None:
+        """The API server said 401 to these: before the next are given, what they come from is read again."""
         ...
 
 
@@ -193,6 +193,6 @@ class InPod:
         """Server, CA file and the token of the moment. Raises SourceError."""
         return Credentials(self._server, self._token.authorization(), ca=str(self._folder / "ca.crt"))
 
-    def refused(self) -> None:
+    def refused(self, credentials: Credentials) -> None:  # noqa: ARG002 - of a file nothing is kept but its last state
         """Has the token read again."""
         self._token.refused()

@@ -123,7 +123,7 @@ class Inflater:
 class Response:
     """The answer to one request; its body is read once, in order."""
 
-    __slots__ = ("_connection", "_ended", "_gave", "_inflater", "_limit", "headers", "status")
+    __slots__ = ("_connection", "_gave", "_inflater", "_limit", "ended", "headers", "status")
 
     def __init__(self, connection: "Connection", head: h11.Response, limit_bytes: int | None) -> None:
         self.status: int = head.status_code
@@ -131,8 +131,14 @@ class Response:
         self._connection = connection
         self._limit = limit_bytes
         self._gave = 0
-        self._ended = False
+        self.ended = False  # whether the body has been read to its end
         self._inflater = _inflater_for(self.headers, limit_bytes)
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds that the server asks to wait; None where it doesn't, or gives a date (RFC 9110 section 10.2.3)."""
+        text = self.headers.get(b"retry-after", b"")
+        return float(text) if text.isdigit() else None
 
     async def chunk(self, idle_s: float) -> bytes:
         """What has come of the body, at least one octet; none at its end.
@@ -140,11 +146,11 @@ class Response:
         Raises WireError, also where nothing comes for idle_s, and OversizeError. The connection is closed then.
         """
         with self._connection.guarded():
-            while not self._ended:
-                octets, self._ended = await self._connection.receive_body(idle_s)
+            while not self.ended:
+                octets, self.ended = await self._connection.receive_body(idle_s)
                 if self._inflater:
                     octets = self._inflater.feed(octets)
-                    if self._ended:
+                    if self.ended:
                         self._inflater.end()
                 self._gave += len(octets)
                 if self._limit is not None and self._gave > self._limit:

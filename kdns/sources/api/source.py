@@ -1,0 +1,253 @@
+"""The API server's source: a task and a connection for each resource, which a reflector directs.
+
+Does the IO that reflectors ask for and hands on at once what comes of it: all deltas of what one
+read brought together. Lists are decoded in short stretches, so that nothing else in the loop waits
+for them. Decides nothing of what to ask or when to ask again. Trouble is logged as it changes.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from random import SystemRandom
+from typing import Any, Final, NamedTuple, Protocol
+
+from kdns import __version__
+from kdns.cluster.counters import Counters
+from kdns.cluster.decode import DecodeOptions
+from kdns.cluster.objects import Delta, Key, Problem, Resource, Stamp
+from kdns.cluster.reflector import LIST_IDLE_S, Reflector, Wait
+from kdns.cluster.rereads import NEVER
+from kdns.cluster.targets import Request
+from kdns.config.settings import ClusterSource
+from kdns.sources.api.account import account_of
+from kdns.sources.credentials import Account, Credentials
+from kdns.sources.errors import SourceError
+from kdns.sources.wire import Lines, Link, OversizeError, Response, SilenceError
+
+_PAGE_LIMIT_BYTES: Final = 64 << 20  # 500 full slices are some 30 MB; what is larger is asked for in smaller pages
+_STRETCH_S: Final = 0.01  # of decoding, before others get their turn
+_HEADERS: Final = {"Accept": "application/json", "User-Agent": f"kdns/{__version__}"}
+
+Emit = Callable[[list[Delta]], None]
+
+
+class Log(Protocol):
+    """What is needed of a structlog logger."""
+
+    def info(self, event: str, /, **keys: Any) -> Any: ...
+    def warning(self, event: str, /, **keys: Any) -> Any: ...
+
+
+class ResourceStatus(NamedTuple):
+    """How a resource is doing."""
+
+    synced: bool
+    age_s: float | None  # since the last proof that what is known is current; None before the first
+    trouble: str | None  # one line, None where all is well
+    counters: Counters
+
+
+class ApiSource:
+    """Keeps the cluster's objects coming, whatever the API server does."""
+
+    def __init__(
+        self,
+        settings: ClusterSource,
+        *,
+        resources: Sequence[Resource],
+        optional: frozenset[Resource],
+        decode_options: DecodeOptions,
+        stamp: Callable[[Resource, Key], Stamp | None],
+        emit: Emit,
+        report: Callable[[Problem], None],
+        log: Log,
+        account: Account | None = None,
+    ) -> None:
+        """Takes, among others, stamp: which state of an object was last emitted; and account: in place of the settings'.
+
+        Optional resources never hold up Synced. Raises SourceError where there is no such kubeconfig, or no pod.
+        """
+        self._account = account or account_of(settings, os.environ)
+        self._feeds = {
+            resource: _Feed(
+                Reflector(
+                    resource,
+                    known=lambda key, resource=resource: stamp(resource, key),  # type: ignore[misc] # bound here
+                    random=SystemRandom().random,
+                    report=report,
+                    options=decode_options,
+                    optional=resource in optional,
+                ),
+                self._account,
+                emit,
+                log,
+            )
+            for resource in resources
+        }
+
+    async def run(self) -> None:
+        """Emits deltas until cancelled. Raises SourceError only at once: where there are no credentials to begin with."""
+        await self._account.credentials()
+        async with asyncio.TaskGroup() as tasks:
+            for feed in self._feeds.values():
+                tasks.create_task(feed.run())
+
+    def status(self) -> dict[Resource, ResourceStatus]:
+        """How each resource is doing. To be called in the loop that run is in."""
+        now = asyncio.get_running_loop().time()
+        return {resource: feed.status(now) for resource, feed in self._feeds.items()}
+
+
+class _Feed:
+    """One resource: the reflector's hands."""
+
+    __slots__ = (
+        "_account",
+        "_emit",
+        "_link",
+        "_log",
+        "_reflector",
+        "_rereading",
+        "_since",
+        "_told_synced",
+        "_told_trouble",
+    )
+
+    def __init__(self, reflector: Reflector, account: Account, emit: Emit, log: Log) -> None:
+        self._reflector = reflector
+        self._account = account
+        self._emit = emit
+        self._log = log
+        self._link = Link()
+        self._rereading: asyncio.Task[None] | None = None
+        self._since = 0.0  # when the present stretch began
+        self._told_trouble: str | None = None
+        self._told_synced = False
+
+    def status(self, now: float) -> ResourceStatus:
+        reflector = self._reflector
+        age_s = None if reflector.freshness is None else now - reflector.freshness
+        return ResourceStatus(reflector.synced, age_s, reflector.trouble, reflector.counters)
+
+    async def run(self) -> None:
+        """Does what the reflector says, one thing after the other."""
+        async with asyncio.TaskGroup() as beside:
+            while True:
+                what = self._reflector.next(_now())
+                if isinstance(what, Wait):
+                    await asyncio.sleep(what.until - _now())
+                else:
+                    await self._ask(what, beside)
+                    self._tell()
+
+    async def _ask(self, request: Request, beside: asyncio.TaskGroup) -> None:
+        """Sends the request and tells the reflector what came of it, until there is no more of it."""
+        try:
+            response, credentials = await self._get(self._link, request)
+            if response.status != 200:
+                await self._refused(response, credentials)
+            elif request.watch:
+                await self._watch(response, beside)
+            else:
+                await self._page(response)
+            if self._reflector.trouble is None and response.ended:
+                return
+        except SilenceError:
+            self._reflector.silent(_now())
+        except OversizeError as error:
+            self._reflector.oversized(str(error), _now())
+        except SourceError as error:
+            self._reflector.failed(str(error), _now())
+        # Behind the same address there may be another server, in better health (K36).
+        self._link.close()
+
+    async def _get(self, link: Link, request: Request) -> tuple[Response, Credentials]:
+        credentials = await self._account.credentials()
+        headers = {**_HEADERS, **credentials.headers()}
+        if not request.watch:
+            headers["Accept-Encoding"] = "gzip"
+        limit_bytes = None if request.watch else _PAGE_LIMIT_BYTES
+        target = credentials.base + request.target
+        response = await link.get(credentials.peer(), target, headers, idle_s=LIST_IDLE_S, limit_bytes=limit_bytes)
+        return response, credentials
+
+    async def _refused(self, response: Response, credentials: Credentials) -> None:
+        octets = await response.read(LIST_IDLE_S)
+        if response.status == 401:
+            self._account.refused(credentials)
+        self._give(self._reflector.refused(response.status, octets, response.retry_after_s, _now()))
+
+    async def _page(self, response: Response) -> None:
+        octets = await response.read(LIST_IDLE_S)
+        for deltas in self._reflector.page(octets, _now()):
+            self._give(deltas)
+            await self._breathe()
+
+    async def _watch(self, response: Response, beside: asyncio.TaskGroup) -> None:
+        reflector = self._reflector
+        reflector.opened(_now())
+        lines = Lines()
+        while reflector.streaming:
+            self._tell()
+            self._reread(beside)
+            chunk = await response.chunk(reflector.idle_s)
+            now = _now()
+            if not chunk:
+                reflector.closed(now)
+                return
+            self._give([delta for line in lines.feed(chunk) for delta in reflector.line(line, now)])
+            await self._breathe()
+
+    def _give(self, deltas: Sequence[Delta]) -> None:
+        if deltas:
+            self._emit(list(deltas))
+
+    async def _breathe(self) -> None:
+        """Lets others have their turn, if this has gone on for long."""
+        now = time.monotonic()
+        if now - self._since > _STRETCH_S:
+            await asyncio.sleep(0)
+            self._since = time.monotonic()
+
+    # Beside the watch
+
+    def _reread(self, beside: asyncio.TaskGroup) -> None:
+        """Sees to it that objects that couldn't be decoded are read again."""
+        if self._reflector.rereads.due < NEVER and (self._rereading is None or self._rereading.done()):
+            self._rereading = beside.create_task(self._reread_all())
+
+    async def _reread_all(self) -> None:
+        """Reads again what is due, now and later, until there is nothing left or a list reads everything."""
+        link = Link()
+        while (due := self._reflector.rereads.due) < NEVER:
+            await asyncio.sleep(due - _now())
+            reread = self._reflector.reread(_now())
+            if reread is None:
+                break
+            try:
+                response, _ = await self._get(link, reread.request)
+                octets = await response.read(LIST_IDLE_S) if response.status == 200 else b""
+            except SourceError:
+                octets = b""
+            self._give(self._reflector.reread_came(reread, octets, _now()))
+        link.close()
+
+    # For people
+
+    def _tell(self) -> None:
+        """Logs what has changed."""
+        reflector = self._reflector
+        if reflector.synced and not self._told_synced:
+            self._told_synced = True
+            self._log.info("resource_synced", resource=reflector.resource)
+        if reflector.trouble != self._told_trouble:
+            self._told_trouble = reflector.trouble
+            if reflector.trouble is None:
+                self._log.info("resource_recovered", resource=reflector.resource)
+            else:
+                self._log.warning("resource_in_trouble", resource=reflector.resource, reason=reflector.trouble)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
