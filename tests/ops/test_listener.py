@@ -42,13 +42,20 @@ class Client:
 
 
 class Server:
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.address = address
+    def __init__(self, limits: Limits) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.address = listening.getsockname()
         self.clients: list[Client] = []
+        self._task = asyncio.create_task(serve_http(listening, ROUTES, limits))
 
     async def client(self) -> Client:
         self.clients.append(Client(*await asyncio.open_connection(*self.address)))
         return self.clients[-1]
+
+    async def end(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
 
 
 async def _slow(_query: str) -> Response:
@@ -70,15 +77,11 @@ ROUTES: dict[str, Route] = {
 
 @asynccontextmanager
 async def serving(limits: Limits = LIMITS) -> AsyncIterator[Server]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(serve_http(listening, ROUTES, limits))
-    server = Server(listening.getsockname())
+    server = Server(limits)
     try:
         yield server
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await server.end()
         for client in server.clients:
             client.writer.transport.abort()
             with suppress(OSError):
@@ -262,6 +265,7 @@ def test_one_client_too_many_takes_the_place_of_the_one_that_waits_the_longest()
         third = await server.client()
         assert (await third.ask(GET))[0] == 200
         assert await second.ended()
+        assert now() < LIMITS.request_s
         assert (await first.ask(GET))[0] == 200
 
     run(story, Limits(connections=2))
@@ -273,6 +277,7 @@ def test_a_client_whose_answer_is_being_made_keeps_its_place() -> None:
         answers = [asyncio.create_task(client.ask(GET.replace(b"/ready", b"/slow"))) for client in slow]
         await asyncio.sleep(1)
         assert await (await server.client()).ended()
+        assert now() < 2
         assert [(await answer)[2] for answer in answers] == [b"late", b"late"]
         assert (await (await server.client()).ask(GET))[0] == 200
 
@@ -290,13 +295,13 @@ def test_a_flood_of_connections_leaves_room_for_a_question() -> None:
 
 def test_the_end_closes_the_socket_and_every_connection() -> None:
     async def story(server: Server) -> None:
-        async with serving() as other:
-            client = await other.client()
-            assert (await client.ask(GET))[0] == 200
+        client = await server.client()
+        assert (await client.ask(GET))[0] == 200
+        await server.end()
         assert await client.ended()
+        assert now() < 1
         with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(*other.address)
-        assert (await (await server.client()).ask(GET))[0] == 200
+            await server.client()
 
     run(story)
 
