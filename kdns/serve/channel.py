@@ -68,7 +68,10 @@ class PatchFrame(NamedTuple):
 
 
 class ReportRequest(NamedTuple):
-    """Controller: say how you are; revision is what you have if nothing was lost (0: nothing whole was sent yet)."""
+    """Controller: say how you are; revision is what you have if nothing was lost.
+
+    0: nothing whole was sent yet, or an image is on its way. Revisions begin at 1.
+    """
 
     revision: int = 0
 
@@ -267,8 +270,8 @@ class Follower:
         return [patch, Ack(patch.revision)]
 
     def _gap(self, revision: int) -> list[Action]:
-        """The request for an image if what was sent up to the revision isn't here."""
-        if revision in {0, self._revision}:
+        """The request for an image if what was sent up to the revision isn't here, nor coming."""
+        if revision == self._revision or (revision == 0 and (self._revision is not None or self._image is not None)):
             return []
         self._image = None
         return [WantImage(revision)]
