@@ -4,8 +4,8 @@ Slices are joined under their Service by namespace and label, and pods counted b
 in any order of arrival and whether or not the Service or the Namespace is there yet. Every
 delta says what has to be compiled again; how, the store doesn't know. Deltas of a resource
 are applied in the order they come, without a look at versions (robustness rules K11 to K19).
-An object lies here as one octet string under its name: 150,000 endpoints are 10,000
-strings that no garbage collector walks.
+An object lies here as one octet string under its name: 10,000 Services of 15 endpoints are
+20,000 strings and 6.4 MB, and no garbage collector walks them.
 """
 
 from bisect import bisect_left
