@@ -6,7 +6,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdns.dns import foreign, names, types
@@ -274,6 +274,7 @@ rrsets = st.builds(
 sections = st.lists(rrsets, max_size=3, unique_by=lambda one: (one.name, one.rdtype))
 
 
+@settings(deadline=None)
 @given(sections, sections, sections, st.booleans(), st.one_of(st.integers(512, 1232), st.just(65535)))
 def test_a_fitted_reply_is_the_upstreams_as_far_as_it_fits(
     answers: list[dns.rrset.RRset],
@@ -305,6 +306,7 @@ mutated = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(mutated, st.binary(max_size=60).map(lambda tail: WHOLE[: 12 + len(NAME) + 4] + tail), st.binary()))
 def test_any_octets_are_fitted_or_no_answer(octets: bytes) -> None:
     told = foreign.answers(SENT, octets)

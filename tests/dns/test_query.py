@@ -9,7 +9,7 @@ import dns.name
 import dns.rdataclass
 import dns.rdatatype
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdns.dns import names, reply, types
@@ -224,6 +224,7 @@ def test_the_work_for_many_records_is_bounded_by_their_octets() -> None:
 labels = st.lists(st.binary(min_size=1, max_size=63), max_size=8).filter(lambda parts: sum(map(len, parts)) < 240)
 
 
+@settings(deadline=None)
 @given(
     labels,
     st.sampled_from([types.A, types.AAAA, types.SRV, types.ANY, 666, types.AXFR]),
@@ -270,6 +271,7 @@ mutated = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=80), mutated, st.binary(max_size=60).map(lambda tail: header(ar=2) + tail)))
 def test_any_octets_are_a_query_an_error_or_silence(octets: bytes) -> None:
     try:

@@ -9,7 +9,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdns.dns import names, records, reply, types
@@ -202,6 +202,7 @@ def test_a_truncated_reply_begins_with_first_too() -> None:
     assert [octets[at + 12 : at + 16] for at in (44, 60)] == [b"\x0a\0\x13\x87", b"\x0a\0\0\0"]
 
 
+@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(0, 200), st.booleans(), st.booleans())
 def test_turning_a_reply_is_rendering_it_from_there(count: int, by: int, v6: bool, edns: bool) -> None:
     size = 16 if v6 else 4
@@ -386,6 +387,7 @@ def flat_section(rrsets: list[dns.rrset.RRset]) -> Flat:
     ]
 
 
+@settings(deadline=None)
 @given(
     st.one_of(owner_names, hostile_qnames),
     st.tuples(sections, sections, sections).filter(lambda three: distinct([*three[0], *three[1], *three[2]])),
