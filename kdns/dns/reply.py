@@ -97,7 +97,7 @@ def error(octets: bytes, problem: QueryError, *, recursion: bool) -> bytes:
 def opt_record(rcode: int, *, do: bool, options: bytes = b"", error: ExtendedError | None = None) -> bytes:
     """Our OPT record: payload size 1232, version 0, the upper bits of the rcode, and an extended error if there is one."""
     if error is not None:
-        text = error.text.encode()
+        text = error.text.encode(errors="replace")
         options += struct.pack("!HHH", types.OPTION_EDE, 2 + len(text), error.code) + text
     return _OPT(0, types.OPT, UDP_LIMIT, rcode >> 4 << 24 | (_DO if do else 0), len(options)) + options
 
@@ -199,10 +199,10 @@ class _Page:
         size = _ADDRESS_SIZES[records.rtype]
         fixed = _RECORD(records.rtype, records.rclass, records.ttl, size)
         size += len(again) + _RECORD_SIZE
-        written = min(count, (self.room - start - len(owner) + len(again)) // size)
+        written = max(0, min(count, (self.room - start - len(owner) + len(again)) // size))
         if written < count:
             self.full = True
-        if written > 0:
+        if written:
             octets += owner + fixed + (again + fixed).join(_in_turn(records.rdatas, first % count, written))
         if written > 1 and owner is again:
             self.rotation = Rotation(start, size, written)

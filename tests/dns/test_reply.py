@@ -181,6 +181,15 @@ def test_additional_sets_that_do_not_fit_are_left_out_whole_and_without_tc() -> 
     assert [len(rrset) for rrset in message.additional] == [2]
 
 
+@pytest.mark.parametrize("filled", range(458, 513))
+def test_addresses_of_a_long_name_that_do_not_fit_are_not_counted(filled: int) -> None:
+    text = RecordSet(WEB, types.TXT, 5, (records.txt(bytes(200), bytes(filled - 44 - 12 - 202)),))
+    long = RecordSet(named("a-long-name.example.com"), types.A, 5, addresses(2))
+    made = render(ask(), Answer(answers=(text, long)), limit=512, recursion=True)
+    assert made.truncated
+    assert sum(len(rrset) for rrset in dns.message.from_wire(made.octets).answer) == made.octets[7]
+
+
 # Rotation
 
 
