@@ -327,10 +327,9 @@ class _Connection(asyncio.BufferedProtocol):
             return
         waiting = self._has_next()
         if self._over:
-            self._finish()
+            self._finish(self._over)
         elif not waiting and not self._pending and (self._ended or self._server.draining):
-            self._over = "client" if self._ended else "stopped"
-            self._finish()
+            self._finish("client" if self._ended else "stopped")
         else:
             self._note_partial(waiting)
             if waiting and self._has_room() and not self._scheduled:
@@ -362,10 +361,9 @@ class _Connection(asyncio.BufferedProtocol):
         elif self._over:
             return
         elif self._partial_since is not None and now - self._partial_since >= limits.message_s:
-            self.drop("slow_message")
+            self._finish("slow_message")
         elif now - self._active >= limits.idle_s:
-            self._over = "idle"
-            self._finish()
+            self._finish("idle")
 
     def _is_stuck(self, now: float) -> bool:
         """Whether something written write_s ago is still here."""
@@ -380,8 +378,9 @@ class _Connection(asyncio.BufferedProtocol):
         self._server.forget(self)
         self._transport.abort()
 
-    def _finish(self) -> None:
+    def _finish(self, reason: str) -> None:
         """Ends the connection once what was written is sent; the sweep sees to it that this isn't never."""
+        self._over = reason
         self._server.forget(self)
         self._transport.close()
 
