@@ -127,7 +127,7 @@ class Lab:
 
     def compact(self) -> None:
         """Makes etcd forget its history."""
-        command = [self._binaries / "kube-apiserver", "compact", f"--etcd-servers={self._etcd_url}"]
+        command = [str(self._binaries / "kube-apiserver"), "compact", f"--etcd-servers={self._etcd_url}"]
         subprocess.run(command, check=True, capture_output=True, timeout=30)
 
     def close(self) -> None:
