@@ -84,6 +84,7 @@ class Problem(NamedTuple):
     field: str  # a path such as spec.clusterIPs[1]
     found: str
     expected: str
+    place: str = ""  # FILE:LINE of a manifest; the API has none
 
 
 # Deltas: what a source emits, in order, for each resource on its own
