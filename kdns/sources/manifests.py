@@ -1,0 +1,238 @@
+"""Manifests: a cluster written in YAML, served as if an API server had said it.
+
+Files are looked at ten times a second, by their stat. Not inotify: its watches stay with an
+inode, so that editors' renames, the symbolic links of ConfigMap volumes, network mounts and
+new folders each need their own care, and it exists on one system only; some hundred stats
+cost less than a millisecond. A change is taken once it has stood still for a moment, so that
+no half-written file is. What can't be read at the start ends the source; later the last good
+state stays, and the error is told once.
+Parsing happens in the controller's loop: no answer waits for it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from kdns.cluster import decode
+from kdns.cluster.decode import DecodeError, DecodeOptions
+from kdns.cluster.objects import RESOURCES, Delta, Key, Object, Problem, Reset, Resource, Synced
+from kdns.config.settings import ManifestSource as ManifestSettings
+from kdns.sources import documents, files
+from kdns.sources.documents import Document
+from kdns.sources.errors import SourceError
+from kdns.sources.status import ResourceStatus
+from kdns.sources.synthesis import KINDS, Found, complete
+
+_LOOK_S: Final = 0.1
+# Longer than the tick of a file system's clock, so that a second change within one tick is seen as well.
+_STILL_S: Final = 0.02
+_STILL_TRIES: Final = 50  # then a file that never stands still is read as it is
+
+_GROUPS: Final = {"EndpointSlice": "discovery.k8s.io", "StatefulSet": "apps"}
+_RESOURCES: Final[dict[str, Resource]] = {
+    "Namespace": "namespaces",
+    "Service": "services",
+    "EndpointSlice": "endpointslices",
+    "Pod": "pods",
+}
+
+
+class Loaded(NamedTuple):
+    """What the files say."""
+
+    objects: dict[Resource, tuple[Object, ...]]
+    made_up: frozenset[bytes]  # addresses, 4 or 16 octets each
+    problems: tuple[Problem, ...]
+    twice: tuple[tuple[Found, Found], ...]  # objects written twice: the one left out, and the one that counts
+    ignored: dict[str, int]  # documents of other kinds
+
+
+class ManifestSource:
+    """Feeds what files say, and says it again when they change."""
+
+    def __init__(
+        self,
+        settings: ManifestSettings,
+        *,
+        emit: Callable[[list[Delta]], None],
+        report: Callable[[Problem], None],
+        log: FilteringBoundLogger,
+        decode_options: DecodeOptions = decode.PLAIN,
+    ) -> None:
+        self._paths = settings.paths
+        self._emit, self._report, self._log = emit, report, log
+        self._options = decode_options
+        self._read: dict[str, tuple[files.Stamp, list[Document]]] = {}
+        self._served: dict[str, files.Stamp] | None = None  # how the files looked that are served
+        self._said: set[Any] = set()  # problems and the like of the last load, so that each is told once
+        self._fresh_s: float | None = None  # when the files were last seen to be what is served
+        self._trouble: str | None = None
+        self.made_up: frozenset[bytes] = frozenset()  # the addresses among those served that no file gives
+        self.failures = 0  # changes that couldn't be taken
+
+    async def run(self) -> None:
+        """Loads, emits, and goes on doing so until cancelled. Raises SourceError if the first load fails."""
+        tried = await self._still(files.look(self._paths))
+        self._take(tried)
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                now = files.look(self._paths)
+                if now != tried:
+                    tried = await self._still(now)
+                    self._take(tried)
+                elif tried == self._served:
+                    self._is_current()
+            except SourceError as error:
+                self._fail(str(error))
+
+    def status(self) -> dict[Resource, ResourceStatus]:
+        """How far each resource is: all alike, since they come together."""
+        synced = self._fresh_s is not None
+        age_s = None if self._fresh_s is None else asyncio.get_running_loop().time() - self._fresh_s
+        return dict.fromkeys(RESOURCES, ResourceStatus(synced, age_s, self._trouble))
+
+    async def _still(self, seen: dict[str, files.Stamp]) -> dict[str, files.Stamp]:
+        """How the files look once they have looked the same for a moment."""
+        for _ in range(_STILL_TRIES):
+            await asyncio.sleep(_STILL_S)
+            before, seen = seen, files.look(self._paths)
+            if seen == before:
+                break
+        return seen
+
+    def _take(self, seen: dict[str, files.Stamp]) -> None:
+        """Reads what has changed and emits the whole. Raises SourceError with nothing emitted."""
+        read = {path: self._documents(path, stamp) for path, stamp in seen.items()}
+        loaded = assemble([document for _, found in read.values() for document in found], self._options)
+        self._read, self._served, self.made_up = read, seen, loaded.made_up
+        self._tell(loaded, len(read))
+        self._is_current()
+        self._emit([delta for name in RESOURCES for delta in (Reset(name, loaded.objects[name]), Synced(name))])
+
+    def _documents(self, path: str, stamp: files.Stamp) -> tuple[files.Stamp, list[Document]]:
+        known = self._read.get(path)
+        return known if known is not None and known[0] == stamp else (stamp, documents.read(files.read(path), path))
+
+    def _tell(self, loaded: Loaded, count: int) -> None:
+        """Says what was read, and of what is wrong with it all that wasn't said of the last load."""
+        said: set[Any] = {*loaded.problems, *((new.key, old.place, new.place) for old, new in loaded.twice)}
+        for problem in loaded.problems:
+            if problem not in self._said:
+                self._report(problem)
+        for old, new in loaded.twice:
+            if (new.key, old.place, new.place) not in self._said:
+                names = {"kind": new.kind, "namespace": new.key.namespace, "name": new.key.name}
+                self._log.warning("manifest_object_twice", **names, ignored=old.place, used=new.place)
+        self._said = said
+        ignored = " ".join(f"{kind}={number}" for kind, number in sorted(loaded.ignored.items()))
+        sizes = {name: len(loaded.objects[name]) for name in RESOURCES}
+        self._log.info("manifests_read", files=count, **sizes, made_up=len(loaded.made_up), ignored=ignored or "none")
+
+    def _is_current(self) -> None:
+        """What is served is what the files say now."""
+        self._trouble = None
+        self._fresh_s = asyncio.get_running_loop().time()
+
+    def _fail(self, trouble: str) -> None:
+        """Keeps what is served, and says why, once."""
+        if trouble != self._trouble:
+            self.failures += 1
+            self._trouble = trouble
+            self._log.error("manifests_unreadable", reason=trouble, serving="the last good state")
+
+
+def assemble(read: list[Document], options: DecodeOptions) -> Loaded:
+    """The objects that the documents say, and that a cluster would have added."""
+    found: dict[tuple[str, Key], Found] = {}
+    twice: list[tuple[Found, Found]] = []
+    ignored: Counter[str] = Counter()
+    mentioned: set[str] = set()
+    for document in read:
+        namespace = _namespace(document.value)
+        if namespace:
+            mentioned.add(namespace)
+        kind = _kind(document.value)
+        if kind not in KINDS:
+            ignored[kind] += 1
+            continue
+        new = _found(kind, document, namespace)
+        if old := found.get((kind, new.key)):
+            twice.append((old, new))
+        found[kind, new.key] = new
+    completed = complete(tuple(found.values()))
+    objects, problems = _decoded(completed.objects, options)
+    _add_namespaces(objects, mentioned)
+    return Loaded(
+        {name: tuple(objects[name].values()) for name in RESOURCES},
+        completed.made_up,
+        (*completed.problems, *problems),
+        tuple(twice),
+        ignored,
+    )
+
+
+def _kind(value: Any) -> str:
+    """What a document is, with its group where that isn't the one known here."""
+    if not isinstance(value, dict):
+        return "no-object"
+    kind, version = value.get("kind"), value.get("apiVersion")
+    if not isinstance(kind, str):
+        return "no-kind"
+    group = version.rpartition("/")[0] if isinstance(version, str) else None
+    return kind if group in {None, _GROUPS.get(kind, "")} else f"{kind}.{group}"
+
+
+def _namespace(value: Any) -> str:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
+    return namespace if isinstance(namespace, str) else ""
+
+
+def _found(kind: str, document: Document, namespace: str) -> Found:
+    """The document as an object, in the namespace default where it names none."""
+    value = document.value
+    metadata = value.get("metadata")
+    metadata = dict(metadata) if isinstance(metadata, dict) else {}
+    if kind == "Namespace":
+        namespace = ""
+    elif metadata.get("namespace") in {None, ""}:
+        namespace = metadata["namespace"] = "default"
+    name = metadata.get("name")
+    return Found(
+        kind, Key(namespace, name if isinstance(name, str) else ""), {**value, "metadata": metadata}, document.place
+    )
+
+
+def _decoded(
+    found: tuple[Found, ...], options: DecodeOptions
+) -> tuple[dict[Resource, dict[Key, Object]], list[Problem]]:
+    objects: dict[Resource, dict[Key, Object]] = {resource: {} for resource in RESOURCES}
+    problems: list[Problem] = []
+    for each in found:
+        resource = _RESOURCES[each.kind]
+        try:
+            made, complaints = decode.item(resource, msgspec.json.encode(each.value), options)
+        except DecodeError as error:
+            problems.append(Problem(each.kind, each.key, "", str(error), "an object", each.place))
+            continue
+        problems += [complaint._replace(place=each.place) for complaint in complaints]
+        if made is not None:
+            objects[resource][made.key] = made
+    return objects, problems
+
+
+def _add_namespaces(objects: dict[Resource, dict[Key, Object]], mentioned: set[str]) -> None:
+    """The namespaces that objects name exist, whether or not somebody wrote them down."""
+    mentioned |= {made.key.namespace for resource in RESOURCES for made in objects[resource].values()}
+    for name in sorted(mentioned - {key.name for key in objects["namespaces"]} - {""}):
+        made, _ = decode.item("namespaces", msgspec.json.encode({"metadata": {"name": name}}))
+        if made is not None:
+            objects["namespaces"][made.key] = made
+
+
+__all__ = ["Loaded", "ManifestSource", "assemble"]
