@@ -1,0 +1,120 @@
+"""The command serve: flags in, a running server out.
+
+Reads what the flags are read in (environment, resolv.conf, cgroups); what they mean is
+config.flags' to say. What serves is imported last, so that a wrong flag is told at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from kdns.config import flags
+from kdns.config.flags import Flags, Surroundings
+from kdns.config.settings import ManifestSource, SettingsError
+
+_FAILURE: Final = 1
+_STDIN: Final = "-"
+_RESOLV_CONF: Final = Path("/etc/resolv.conf")
+_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+_ADDRESS: Final = "ADDR:PORT"
+_PORT: Final = click.IntRange(0, 65535)
+
+
+@click.command(no_args_is_help=False)
+@click.option("--kubeconfig", metavar="FILE", help="Serve the cluster of this kubeconfig.")
+@click.option("--context", metavar="NAME", help="Its context, if not the current one.")
+@click.option("--manifests", metavar="PATH", multiple=True, help="Serve YAML: a file, a folder or - (repeatable).")
+@click.option("--zone", metavar="ZONE", help=f"The cluster's zone.  [{flags.ZONE}]")
+@click.option("--listen", metavar=_ADDRESS, multiple=True, help="Where to answer (repeatable).  [all addresses]")
+@click.option("-p", "-dns.port", "--dns.port", "port", metavar="PORT", type=_PORT, help="The port of --listen.  [53]")
+@click.option("--upstream", metavar="ADDR[:PORT]", multiple=True, help="Who knows other names.  [/etc/resolv.conf]")
+@click.option("--pods", type=click.Choice(flags.PODS), help=f"Names of pods.  [{flags.PODS_DEFAULT}]")
+@click.option("--ttl", metavar="SECONDS", type=int, help=f"Of the cluster's records.  [{flags.TTL_S}]")
+@click.option("--workers", metavar="auto|N", default="auto", help="Processes that answer.  [auto]")
+@click.option("--health", metavar=_ADDRESS, help=f"Where /health is.  [:{flags.HEALTH_PORT}]")
+@click.option("--ready", metavar=_ADDRESS, help=f"Where /ready is.  [:{flags.READY_PORT}]")
+@click.option("--metrics", metavar=_ADDRESS, help=f"Where /metrics is.  [:{flags.METRICS_PORT}]")
+@click.option("--log-level", type=click.Choice(flags.LEVELS), default="info", help="How much is logged.  [info]")
+@click.option("-conf", "--conf", metavar="FILE", help="A Corefile (not in this version).")
+def serve(**given: Any) -> int:
+    """Answer the cluster's names.
+
+    The cluster is that of --kubeconfig, or YAML named by --manifests. Without either it is, in a pod,
+    the pod's own, and elsewhere that of KUBECONFIG. A port 0 takes a free one.
+    """
+    asked = Flags(**given)
+    try:
+        if asked.conf is not None:
+            flags.check_combination(asked)
+            return _fail(f"{asked.conf}: found a Corefile, expected flags: this version reads flags only")
+        settings, warnings = flags.settings(asked, _surroundings())
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    for warning in warnings:
+        sys.stderr.write(f"kdns: warning: {warning}\n")
+    if isinstance(settings.source, ManifestSource) and _STDIN in settings.source.paths:
+        _keep_standard_input()
+    from kdns import app  # noqa: PLC0415 - all that serves comes with it
+
+    try:
+        return app.serve(settings)
+    except SettingsError as error:
+        return _fail(str(error))
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"kdns: {message}\n")
+    return _FAILURE
+
+
+def _surroundings() -> Surroundings:
+    return Surroundings(
+        kubeconfig=os.environ.get("KUBECONFIG", ""),
+        in_pod=bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _TOKEN.exists(),
+        resolv_conf=_text(_RESOLV_CONF),
+        is_own=_is_own,
+        workers=_workers,
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _is_own(host: str) -> bool:
+    """Whether an address is this machine's: only such a one can be bound."""
+    import socket  # noqa: PLC0415 - asked only where an upstream has a port that is listened on
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+        return True
+
+
+def _workers() -> int:
+    from kdns.config import workers  # noqa: PLC0415 - asked only for --workers auto
+
+    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return workers.automatic(len(affinity(0)) if affinity else os.cpu_count() or 1, workers.limits())
+
+
+def _keep_standard_input() -> None:
+    """Turns standard input into a file of its octets, since a controller that is replaced reads them again."""
+    import shutil  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
+
+    with open(0, "rb", closefd=False) as given, tempfile.TemporaryFile() as kept:
+        if not given.seekable():
+            shutil.copyfileobj(given, kept)
+            kept.flush()
+            os.dup2(kept.fileno(), 0)

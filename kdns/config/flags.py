@@ -1,0 +1,243 @@
+"""Flags: from what stands on the command line to settings, checked and complete.
+
+Pure: what lies around (environment, resolv.conf, the machine's addresses) is handed in.
+Each rule about a flag stands here once: its default, its form, and with which others it
+doesn't go. Without a Corefile the server behaves as kubeadm's Corefile makes CoreDNS behave.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, NamedTuple, get_args
+
+from kdns.config import resolvconf
+from kdns.config.settings import (
+    Address,
+    ClusterSource,
+    ForwardSettings,
+    ManifestSource,
+    OpsSettings,
+    PodsMode,
+    Settings,
+    SettingsError,
+    ZoneSettings,
+)
+from kdns.dns import names
+from kdns.dns.names import Name
+
+DNS_PORT: Final = 53
+HEALTH_PORT: Final = 8080
+READY_PORT: Final = 8181
+METRICS_PORT: Final = 9153
+ZONE: Final = "cluster.local"
+TTL_S: Final = 5
+TTL_MAX_S: Final = 3600  # as in CoreDNS
+WORKERS_MAX: Final = 64
+PODS: Final[tuple[PodsMode, ...]] = get_args(PodsMode)
+PODS_DEFAULT: Final[PodsMode] = "insecure"
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+_REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
+# What a Corefile says itself.
+_NOT_WITH_COREFILE: Final = ("listen", "upstream", "zone", "pods", "ttl")
+
+_NO_SOURCE: Final = (
+    "found no cluster to serve, expected one of: --kubeconfig FILE (or KUBECONFIG in the environment); "
+    "--manifests PATH, for YAML; no flag at all, in a pod with a service account"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The flags as they were given; None or () where one wasn't."""
+
+    conf: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    manifests: tuple[str, ...] = ()
+    zone: str | None = None
+    listen: tuple[str, ...] = ()
+    port: int | None = None
+    upstream: tuple[str, ...] = ()
+    pods: PodsMode | None = None
+    ttl: int | None = None
+    workers: str = "auto"
+    log_level: str = "info"
+    health: str | None = None
+    ready: str | None = None
+    metrics: str | None = None
+
+
+class Surroundings(NamedTuple):
+    """What the flags are read in."""
+
+    kubeconfig: str  # KUBECONFIG of the environment, or empty
+    in_pod: bool  # a service account and the API server's address are there
+    resolv_conf: str  # the text of /etc/resolv.conf, empty where it can't be read
+    is_own: Callable[[str], bool]  # whether an IP address is one of this machine's
+    workers: Callable[[], int]  # how many are worth having here
+
+
+def settings(flags: Flags, around: Surroundings) -> tuple[Settings, tuple[str, ...]]:
+    """The settings that the flags ask for, and warnings of one line each. Raises SettingsError."""
+    check_combination(flags)
+    port = DNS_PORT if flags.port is None else flags.port
+    listen = tuple(dict.fromkeys(address(text, "--listen", port) for text in flags.listen)) or (Address("", port),)
+    upstreams, warnings = _upstreams(flags.upstream, listen, around)
+    return Settings(
+        source=_source(flags, around),
+        listen=listen,
+        zone=ZoneSettings(
+            origin=_origin(ZONE if flags.zone is None else flags.zone),
+            reverse=_REVERSE,
+            fallthrough=_REVERSE,
+            ttl=_ttl(flags.ttl),
+            pods=flags.pods or PODS_DEFAULT,
+        ),
+        forward=ForwardSettings(upstreams),
+        ops=OpsSettings(
+            health=_ops(flags.health, "--health", HEALTH_PORT),
+            ready=_ops(flags.ready, "--ready", READY_PORT),
+            metrics=_ops(flags.metrics, "--metrics", METRICS_PORT),
+        ),
+        workers=_workers(flags.workers, around),
+        log_level=flags.log_level,
+    ), tuple(warnings)
+
+
+def address(text: str, flag: str, port: int) -> Address:
+    """The address that ADDR, ADDR:PORT, [ADDR]:PORT, [ADDR] or :PORT writes; port is for one that names none.
+
+    Raises SettingsError, whose message names the flag.
+    """
+    host, number = _split(text)
+    if host:
+        _ip(host, text, flag)
+    elif not number:
+        raise _no_address(text, flag)
+    if not number:
+        return Address(host, port)
+    if not (number.isascii() and number.isdigit() and len(number) <= 5 and int(number) <= 65535):
+        raise SettingsError(f"{flag} {text}: found the port {number!r}, expected 0 to 65535")
+    return Address(host, int(number))
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Host and port, each empty where it isn't there."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if bracket and (not rest or rest[0] == ":") and rest != ":":
+            return host or "[]", rest[1:]
+        return text, ""
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        return (host, port) if port else (text, "")
+    return text, ""
+
+
+def _ip(host: str, text: str, flag: str) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(host)
+    except ValueError as error:
+        raise _no_address(text, flag) from error
+
+
+def _no_address(text: str, flag: str) -> SettingsError:
+    return SettingsError(f"{flag} {text}: found no IP address, expected one such as 10.0.0.1, 10.0.0.1:53 or [::1]:53")
+
+
+def check_combination(flags: Flags) -> None:
+    """Raises SettingsError for flags that don't go together, and nothing else."""
+    if flags.conf is not None:
+        for name in _NOT_WITH_COREFILE:
+            if getattr(flags, name) not in {None, ()}:
+                raise SettingsError(f"--{name}: found it beside -conf, expected it in {flags.conf} alone")
+    if flags.manifests and flags.kubeconfig is not None:
+        raise SettingsError("--manifests: found it beside --kubeconfig, expected one of them")
+    if flags.manifests and flags.context is not None:
+        raise SettingsError("--context: found it beside --manifests, expected it beside --kubeconfig")
+
+
+def _source(flags: Flags, around: Surroundings) -> ClusterSource | ManifestSource:
+    """Where the cluster is read from: what a flag says, then the pod's own, then KUBECONFIG."""
+    if flags.manifests:
+        return ManifestSource(flags.manifests)
+    if flags.kubeconfig is not None:
+        return ClusterSource(flags.kubeconfig, flags.context)
+    if around.in_pod and flags.context is None:
+        return ClusterSource()
+    if around.kubeconfig:
+        return ClusterSource(around.kubeconfig, flags.context)
+    raise SettingsError(_NO_SOURCE)
+
+
+def _origin(text: str) -> Name:
+    try:
+        origin = names.fold(names.from_text(text))
+    except ValueError as error:
+        raise SettingsError(f"--zone {text}: found no domain name ({error}), expected one such as {ZONE}") from error
+    if origin == names.ROOT:
+        raise SettingsError(f"--zone {text or repr(text)}: found the root, expected a zone such as {ZONE}")
+    return origin
+
+
+def _ttl(seconds: int | None) -> int:
+    if seconds is None:
+        return TTL_S
+    if not 0 <= seconds <= TTL_MAX_S:
+        raise SettingsError(f"--ttl {seconds}: expected 0 to {TTL_MAX_S} seconds")
+    return seconds
+
+
+def _ops(text: str | None, flag: str, port: int) -> Address:
+    return Address("", port) if text is None else address(text, flag, port)
+
+
+def _workers(text: str, around: Surroundings) -> int:
+    if text == "auto":
+        return around.workers()
+    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= WORKERS_MAX:
+        return int(text)
+    raise SettingsError(f"--workers {text}: expected auto, or a number from 1 to {WORKERS_MAX}")
+
+
+def _upstreams(
+    texts: tuple[str, ...], listen: tuple[Address, ...], around: Surroundings
+) -> tuple[tuple[Address, ...], list[str]]:
+    """Where other names are asked, and warnings: what the flags say, all fit, or what is fit of resolv.conf."""
+    if texts:
+        return tuple(dict.fromkeys(_upstream(text, listen, around) for text in texts)), []
+    conf = resolvconf.parse(around.resolv_conf)
+    listed = [Address(host, DNS_PORT) for host in conf.nameservers]
+    fit = tuple(upstream for upstream in listed if not _is_listener(upstream, listen, around))
+    warnings = [f"resolv.conf: left out nameserver {text!r}, no IP address or one too many" for text in conf.left_out]
+    warnings += [
+        f"resolv.conf: left out nameserver {each.host}, it is this server" for each in listed if each not in fit
+    ]
+    if not fit:
+        warnings.append("no upstream: resolv.conf names none that can be asked, names outside the zone get SERVFAIL")
+    return fit, warnings
+
+
+def _upstream(text: str, listen: tuple[Address, ...], around: Surroundings) -> Address:
+    upstream = address(text, "--upstream", DNS_PORT)
+    if not upstream.host or ip_address(upstream.host).is_unspecified:
+        raise _no_address(text, "--upstream")
+    if upstream.port == 0:
+        raise SettingsError(f"--upstream {text}: found the port 0, expected 1 to 65535")
+    if _is_listener(upstream, listen, around):
+        raise SettingsError(f"--upstream {text}: found an address this server listens on, expected another server's")
+    return upstream
+
+
+def _is_listener(upstream: Address, listen: tuple[Address, ...], around: Surroundings) -> bool:
+    """Whether a question to the upstream would come back to this server."""
+    return any(upstream.port == own.port and _reaches(upstream.host, own.host, around) for own in listen)
+
+
+def _reaches(host: str, listener: str, around: Surroundings) -> bool:
+    address = ip_address(host)
+    if not listener:
+        return around.is_own(host)
+    own = ip_address(listener)
+    return address == own or (own.is_unspecified and own.version == address.version and around.is_own(host))
