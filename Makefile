@@ -1,0 +1,52 @@
+# One word for each thing to do; the same words in CI. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+IMAGE ?= kdns
+CONTAINER ?= docker
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench image clean
+
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed ## serve the cluster in examples/ on 127.0.0.1:1053
+	@exec $(BIN)/kdns serve --manifests examples --listen 127.0.0.1:1053 \
+		--health 127.0.0.1:0 --ready 127.0.0.1:0 --metrics 127.0.0.1:0
+
+test: $(VENV)/.installed-dev ## run the tests
+	$(BIN)/pytest
+
+check: $(VENV)/.installed-dev ## lint, formatting and strict types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev ## measure, and print with what
+	$(BIN)/python -m bench
+
+image: ## build the container image (CONTAINER=docker, IMAGE=kdns)
+	$(CONTAINER) build -t $(IMAGE) .
+
+clean: ## take away the virtual environment and what tools left
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+
+# The stamps say what is installed: only a change of what is needed installs again, since the package itself is
+# installed as a link to this folder.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "kdns: found $$($(PYTHON) --version 2>&1 || true), expected Python 3.11 or newer;" \
+			"name one that is: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "kdns: no virtual environment could be made; on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
