@@ -137,6 +137,7 @@ class _Supervisor:
     controller_told: bool = False  # of that
     kill_at: float | None = None  # while it is stopping and nobody was killed yet
     status: int = 0  # to return in the end
+    now: float = 0.0  # read once a turn, after the wait, so that no time passes unseen
 
     @property
     def seats(self) -> list[_Seat]:
@@ -148,6 +149,7 @@ class _Supervisor:
         return [(seat, seat.child) for seat in self.seats if seat.child is not None]
 
     def run(self) -> int:
+        self.now = self.limits.clock()
         self.selector.register(self.signals.reader, selectors.EVENT_READ)
         try:
             while not self.stopping or self.living:
@@ -167,28 +169,26 @@ class _Supervisor:
         """Starts who is due and gives channels to whom they are due."""
         if self.stopping:
             return
-        now = self.limits.clock()
         for seat in self.seats:
-            if seat.child is None and seat.due <= now:
+            if seat.child is None and seat.due <= self.now:
                 self._start(seat)
         for seat in self.workers:
-            if self._may_renew(seat) and seat.joined + _RENEW_S <= now:
+            if self._may_renew(seat) and seat.joined + _RENEW_S <= self.now:
                 self._join(seat)
 
     def _start(self, seat: _Seat) -> None:
-        now = self.limits.clock()
         try:
-            seat.child = self._fork(seat, now)
+            seat.child = self._fork(seat)
         except OSError as error:  # no more processes, memory or descriptors: that may pass
             self.log.warning("process_not_started", **seat.keys, reason=error.strerror)
-            seat.due = now + seat.pause(0.0, self.limits)
+            seat.due = self.now + seat.pause(0.0, self.limits)
             return
         self.selector.register(seat.child.control, selectors.EVENT_READ, seat)
         self.log.info("process_started", **seat.keys, pid=seat.child.pid, restarts=seat.restarts)
         for worker in self.workers if seat is self.controller else [seat]:
             self._join(worker)
 
-    def _fork(self, seat: _Seat, now: float) -> _Child:
+    def _fork(self, seat: _Seat) -> _Child:
         """A new process for the seat. Raises OSError, and leaves nothing behind then."""
         sys.stdout.flush()  # what is buffered would be written by both
         sys.stderr.flush()
@@ -201,7 +201,7 @@ class _Supervisor:
                     self._be_child(seat, ours, theirs)
             opened.pop_all()
         ours.setblocking(False)
-        return _Child(pid, ours, now, now)
+        return _Child(pid, ours, self.now, self.now)
 
     def _be_child(self, seat: _Seat, ours: socket.socket, theirs: socket.socket) -> NoReturn:
         """The rest of a forked process' life."""
@@ -230,7 +230,7 @@ class _Supervisor:
         """Gives a worker and the controller the ends of a fresh channel, if both live."""
         if seat.slot is None or seat.child is None or self.controller.child is None:
             return
-        seat.joined = self.limits.clock()
+        seat.joined = self.now
         seat.renew = not _connect(self.controller.child, seat.child, seat.slot)
 
     def _may_renew(self, seat: _Seat) -> bool:
@@ -238,17 +238,17 @@ class _Supervisor:
 
     def _wait(self) -> None:
         """Until something happens or is due."""
-        before = self.limits.clock()
         due = self._next_due()
-        timeout = None if due is None else max(0.0, due - before)
-        for key, _ in self.selector.select(timeout):
-            if isinstance(key.data, _Seat):
-                self._hear(key.data)
-        late = self.limits.clock() - before - (timeout or 0.0)
-        if timeout is not None and late > _LATE_S:
+        timeout = None if due is None else max(0.0, due - self.now)
+        ready = self.selector.select(timeout)
+        before, self.now = self.now, self.limits.clock()
+        if timeout is not None and (late := self.now - before - timeout) > _LATE_S:
             self.log.warning("supervisor_was_kept_waiting", late_s=round(late, 3))
             for _, child in self.living:
-                child.heard = min(child.heard + late, self.limits.clock())
+                child.heard += late
+        for key, _ in ready:
+            if isinstance(key.data, _Seat):
+                self._hear(key.data)
 
     def _next_due(self) -> float | None:
         if self.stopping:
@@ -271,7 +271,7 @@ class _Supervisor:
         if not octets:  # it ends, or will be silent from now on
             self.selector.unregister(seat.child.control)
             return
-        seat.child.heard = self.limits.clock()
+        seat.child.heard = self.now
         seat.renew = seat.renew or RENEW in octets
 
     def _obey(self) -> bool:
@@ -296,7 +296,7 @@ class _Supervisor:
         self.log.info("stopping", deadline_s=self.limits.stop_s)
         self.stopping = True
         self.status = status
-        self.kill_at = self.limits.clock() + self.limits.stop_s
+        self.kill_at = self.now + self.limits.stop_s
         for seat, child in self.living:
             if seat is not self.controller:
                 os.kill(child.pid, signal.SIGTERM)
@@ -305,7 +305,7 @@ class _Supervisor:
         """Once the workers are gone the controller is told; when time is up nobody is."""
         if self.kill_at is None:
             return
-        if self.limits.clock() >= self.kill_at:
+        if self.now >= self.kill_at:
             for seat, child in self.living:
                 self.log.warning("process_killed_at_stop", **seat.keys, pid=child.pid)
             self._kill_all()
@@ -343,10 +343,9 @@ class _Supervisor:
             self.log.error("process_gave_up", **seat.keys, pid=child.pid)
             self._stop(1)
             return
-        now = self.limits.clock()
-        lived = now - child.started
+        lived = self.now - child.started
         seat.restarts += 1
-        seat.due = now + seat.pause(lived, self.limits)
+        seat.due = self.now + seat.pause(lived, self.limits)
         how = {"signal": signal.Signals(-code).name} if code < 0 else {"status": code}
         self.log.warning(
             "process_died",
@@ -354,7 +353,7 @@ class _Supervisor:
             **how,
             pid=child.pid,
             lived_s=round(lived, 3),
-            again_in_s=round(seat.due - now, 3),
+            again_in_s=round(seat.due - self.now, 3),
             restarts=seat.restarts,
         )
 
@@ -362,11 +361,10 @@ class _Supervisor:
         """Kills who makes no progress; their end is then like any other."""
         if self.stopping:
             return
-        now = self.limits.clock()
         for seat, child in self.living:
-            if now - child.heard >= seat.silence_s:
-                self.log.error("process_silent", **seat.keys, pid=child.pid, silent_s=round(now - child.heard, 3))
-                child.heard = now
+            if self.now - child.heard >= seat.silence_s:
+                self.log.error("process_silent", **seat.keys, pid=child.pid, silent_s=round(self.now - child.heard, 3))
+                child.heard = self.now
                 os.kill(child.pid, signal.SIGKILL)
 
 

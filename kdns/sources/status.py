@@ -2,10 +2,13 @@
 
 from typing import NamedTuple
 
+from kdns.cluster.counters import Counters
+
 
 class ResourceStatus(NamedTuple):
     """One resource as its source sees it."""
 
     synced: bool  # it has been listed whole, or isn't there to be listed
-    age_s: float | None  # seconds since the last proof that what is known is current; None before the first
-    trouble: str | None  # what keeps it from being current, in one line for an operator
+    age_s: float | None  # since the last proof that what is known is current; None before the first
+    trouble: str | None  # what keeps it from being current, in one line for an operator; None where all is well
+    counters: Counters = Counters()  # nobody adds to this one

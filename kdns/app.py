@@ -1,0 +1,63 @@
+"""Where the parts are joined: settings in, a running server out.
+
+serve opens the sockets and supervises; the controller, one of the processes, reads the
+cluster, compiles patches and sends them to the workers, and answers probes and Prometheus.
+What only the controller needs (YAML, HTTP, JSON decoding) is imported in its process alone.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from kdns.config.settings import Settings, SettingsError
+from kdns.ops import logs
+from kdns.serve.control import ControllerStart
+from kdns.serve.sockets import address_of, open_ops, open_sockets
+from kdns.serve.supervisor import supervise
+from kdns.serve.worker import run_worker
+
+
+def serve(settings: Settings) -> int:
+    """Serves until told to stop; the exit status. Raises SettingsError before anything is served."""
+    logs.configure(settings.log_level, "supervisor")
+    log = structlog.get_logger()
+    slots = open_sockets(settings.listen, settings.workers)
+    settings = replace(
+        settings, listen=tuple(address_of(sock) for sock in slots[0].udp)
+    )  # with the ports that 0 became
+    ops = open_ops({"health": settings.ops.health, "ready": settings.ops.ready, "metrics": settings.ops.metrics})
+    log.info(
+        "listening",
+        dns=" ".join(map(str, settings.listen)),
+        workers=settings.workers,
+        **{name: str(address_of(sock)) for name, sock in ops.items()},
+    )
+    gc.freeze()  # what is imported by now is shared with the children: no collection shall copy its pages
+    return supervise(
+        slots=slots,
+        ops=ops,
+        run_worker=partial(run_worker, settings=settings),
+        run_controller=partial(run_controller, settings=settings),
+        log=log,
+    )
+
+
+def run_controller(start: ControllerStart, settings: Settings) -> int:
+    """The controller process; its exit status, EX_CONFIG for what only the operator can mend."""
+    from kdns.controller import control  # noqa: PLC0415 - its imports belong to this process alone
+    from kdns.sources.errors import SourceError  # noqa: PLC0415
+
+    logs.configure(settings.log_level, "controller")
+    try:
+        return asyncio.run(control(start, settings))
+    except (SourceError, SettingsError) as error:
+        sys.stderr.write(f"kdns: {error}\n")
+        return os.EX_CONFIG
+
+
+__all__ = ["run_controller", "serve"]

@@ -1,0 +1,64 @@
+"""The addresses of this machine, for the zone's NS records (decision D15).
+
+Where the operator listens on certain addresses, those; where on all, those of the
+interfaces, without the loopback's. Linux tells them through /proc and an
+ioctl; elsewhere the host's own name is looked up.
+"""
+
+import contextlib
+import fcntl
+import socket
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from kdns.config.settings import Address
+
+_SIOCGIFADDR: Final = 0x8915  # linux/sockios.h: the IPv4 address of an interface
+_IF_INET6: Final = Path("/proc/net/if_inet6")
+
+
+def own_addresses(listen: Iterable[Address]) -> tuple[bytes, ...]:
+    """The addresses that clients can ask, 4 or 16 octets each, in a stable order, none twice."""
+    found: dict[bytes, None] = {}
+    for address in listen:
+        if address.host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+            found.update(dict.fromkeys(_of_interfaces()))
+        else:
+            found[_packed(address.host)] = None
+    return tuple(found)
+
+
+def _of_interfaces() -> list[bytes]:
+    addresses = [*_ipv4(), *_ipv6()] if _IF_INET6.parent.exists() else _by_name()
+    return [address for address in addresses if not _is_loopback(address)]
+
+
+def _ipv4() -> Iterable[bytes]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for _, name in socket.if_nameindex():
+            request = struct.pack("16s24x", name.encode()[:15])
+            with contextlib.suppress(OSError):  # an interface without an IPv4 address
+                yield fcntl.ioctl(asking, _SIOCGIFADDR, request)[20:24]
+
+
+def _ipv6() -> Iterable[bytes]:
+    with contextlib.suppress(OSError):  # IPv6 is switched off
+        for line in _IF_INET6.read_text(encoding="ascii").splitlines():
+            yield bytes.fromhex(line.split()[0])
+
+
+def _by_name() -> list[bytes]:
+    with contextlib.suppress(OSError):
+        return [_packed(str(info[4][0])) for info in socket.getaddrinfo(socket.gethostname(), None)]
+    return []
+
+
+def _packed(host: str) -> bytes:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.inet_pton(family, host.partition("%")[0])
+
+
+def _is_loopback(address: bytes) -> bool:
+    return address[0] == 127 if len(address) == 4 else address == bytes(15) + b"\1"

@@ -1,0 +1,181 @@
+"""The responder: from a query's octets to its reply's, or to nothing.
+
+recall is the hot path: a remembered reply, found by the question's octets, gets the query's
+id and is sent. respond is the way of a question not remembered: parse, policy, the chain
+of steps, render; an answer that says what it depends on is remembered.
+
+Why a reply may be remembered by octets alone: everything that decides it is in them (flags,
+question in its case, EDNS size, DO), in the owners whose change forgets it, or in this
+responder, which serves one door (transport, family, rules). Queries with EDNS options
+aren't remembered: options such as cookies differ per client and would only fill the memo.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from kdns.dns import foreign, reply, types
+from kdns.dns.query import Ignored, Query, QueryError, parse
+from kdns.dns.records import Answer, ExtendedError
+from kdns.serve.memo import Memo, Remembered
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest
+from kdns.zone.entry import Owner
+
+Send = Callable[[bytes], None]
+
+
+class Log(Protocol):
+    """What of a structlog logger is used here."""
+
+    def error(self, event: str, **keys: object) -> object: ...
+
+
+class Door(NamedTuple):
+    """Where queries come in; its words are labels of the metrics."""
+
+    server: str  # as CoreDNS writes it: dns://:53
+    transport: str  # udp, tcp
+    family: str  # 1 for IPv4, 2 for IPv6
+
+
+class Tally:
+    """What a door has seen, counted in cells that the hot path adds to without looking anything up."""
+
+    __slots__ = ("cells", "dropped", "made", "panics")
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[int, int, str], list[int]] = {}  # (type, rcode, who answered) -> [replies]
+        self.dropped: dict[str, int] = {}  # why -> datagrams without a reply
+        self.made = 0  # replies that weren't remembered ones
+        self.panics = 0
+
+    @property
+    def recalled(self) -> int:
+        """How many replies were remembered ones."""
+        return sum(count for (count,) in self.cells.values()) - self.made
+
+    def count(self, qtype: int, rcode: int, by: str) -> list[int]:
+        """Counts a reply that was made; the cell of its kind, for when it is given again."""
+        self.made += 1
+        key = (qtype if qtype in types.TYPE_NAMES else 0, rcode, by)
+        cell = self.cells.get(key)
+        if cell is None:
+            cell = self.cells[key] = [0]
+        cell[0] += 1
+        return cell
+
+    def drop(self, why: str) -> None:
+        """Counts a datagram that gets no reply."""
+        self.dropped[why] = self.dropped.get(why, 0) + 1
+
+
+class Responder:
+    """Replies to what comes in at one door."""
+
+    __slots__ = ("_chain", "_limit", "_log", "_memo", "_recursion", "door", "tally")
+
+    def __init__(
+        self, door: Door, chain: Rest, *, limit: Callable[[Query], int], recursion: bool, memo: Memo, log: Log
+    ) -> None:
+        self.door = door
+        self.tally = Tally()
+        self._chain = chain
+        self._limit = limit  # octets that the reply to a query may have
+        self._recursion = recursion  # whether foreign names are asked for (RA)
+        self._memo = memo
+        self._log = log
+
+    def recall(self, octets: bytes) -> bytes | None:
+        """The remembered reply to these octets, its addresses one further round; None if there is none."""
+        key = octets[2:]
+        found = self._memo.replies.get(key) or self._memo.recover(key)
+        if found is None:
+            return None
+        found.cell[0] += 1
+        if found.rotating is None:
+            return octets[:2] + found.octets
+        found.turn += 1
+        return octets[:2] + reply.rotate(found.rotating, found.turn)
+
+    def forget(self, owners: set[Owner]) -> None:
+        """Forgets what was remembered of these owners."""
+        for owner in owners:
+            self._memo.forget(owner)
+
+    def forget_all(self) -> None:
+        """Forgets everything that was remembered."""
+        self._memo.clear()
+
+    @property
+    def remembered(self) -> int:
+        """How many replies are remembered."""
+        return len(self._memo)
+
+    def respond(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
+        """The reply; None if send will be called with it later, or never since there is none to give."""
+        try:
+            query = parse(octets)
+        except Ignored:
+            self.tally.drop("response" if len(octets) >= 12 else "short")
+            return None
+        except QueryError as problem:
+            self.tally.count(0, problem.rcode, "")
+            return reply.error(octets, problem, recursion=self._recursion)
+
+        def finish(outcome: Outcome) -> None:
+            send(self._finish(octets, query, outcome, remember=False))
+
+        outcome = _policy(query) or self._ask(Request(query, client, self.door.transport), finish)
+        return None if outcome is None else self._finish(octets, query, outcome, remember=True)
+
+    def _ask(self, request: Request, done: Done) -> Outcome | None:
+        try:
+            return self._chain(request, done)
+        except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
+            self._panic(request.query, fault)
+            return Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
+
+    def _finish(self, octets: bytes, query: Query, outcome: Outcome, *, remember: bool) -> bytes:
+        """The octets of the reply; counts it, and remembers it if it may be.
+
+        What was waited for is never remembered: an owner may have changed since it was answered.
+        """
+        try:
+            return self._render(octets, query, outcome, remember=remember)
+        except Exception as fault:  # noqa: BLE001 - the root of a query
+            self._panic(query, fault)
+            return self._render(octets, query, Failed(types.SERVFAIL), remember=False)
+
+    def _render(self, octets: bytes, query: Query, outcome: Outcome, *, remember: bool) -> bytes:
+        limit = self._limit(query)
+        if isinstance(outcome, Relayed):
+            sent = foreign.fit(query, outcome.octets, limit=limit)
+            self.tally.count(query.qtype, foreign.rcode(outcome.octets), outcome.by)
+            return sent
+        if isinstance(outcome, Failed):
+            if outcome.cause is not None:
+                self._panic(query, outcome.cause)
+            answer = Answer(outcome.rcode, authoritative=False, error=outcome.error)
+            owners: tuple[Owner, ...] = ()
+        else:
+            answer, owners = outcome.answer, outcome.owners
+        cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
+        made = reply.render(query, answer, limit=limit, recursion=self._recursion)
+        if remember and owners and not query.options:
+            self._memo.remember(octets[2:], Remembered(made, owners, cell))
+        return made.octets
+
+    def _panic(self, query: Query, fault: Exception) -> None:
+        self.tally.panics += 1
+        self._log.error(
+            "query_failed_inside", name=repr(bytes(query.qname)), type=types.type_text(query.qtype), exc_info=fault
+        )
+
+
+def _policy(query: Query) -> Outcome | None:
+    """What is answered without asking anybody: other classes and transfers are refused (RFC 5936 section 2.2.1)."""
+    if query.qclass != types.IN or query.qtype in {types.AXFR, types.IXFR}:
+        return Failed(types.REFUSED)
+    return None
+
+
+__all__ = ["Answered", "Door", "Log", "Responder", "Send", "Tally"]

@@ -1,0 +1,193 @@
+"""A worker: answers queries from its index, and keeps the index as the controller wants it.
+
+Joins sockets, responders, the chain of steps and the link to the controller in one event
+loop. Knows nothing of the API server, of YAML or of HTTP, and imports none of them. Without
+a controller it goes on answering from what it has.
+"""
+
+import asyncio
+import gc
+import signal
+import socket
+from random import SystemRandom
+from typing import Final
+
+import structlog
+
+from kdns.config.settings import Settings
+from kdns.dns.reply import TCP_LIMIT, udp_limit
+from kdns.ops import logs
+from kdns.ops.metrics import encode_report
+from kdns.serve.control import Control, WorkerStart
+from kdns.serve.counts import counts
+from kdns.serve.link import WorkerLink
+from kdns.serve.local import own_addresses
+from kdns.serve.memo import Memo
+from kdns.serve.responder import Door, Responder, Send
+from kdns.serve.sockets import address_of
+from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
+from kdns.serve.udp import MAPPED, UdpDoor
+from kdns.steps.chain import Rest, compose, in_order
+from kdns.steps.forward import Forward
+from kdns.steps.kubernetes import Kubernetes
+from kdns.steps.special import Special
+from kdns.zone.index import Index
+from kdns.zone.patch import Patch
+from kdns.zone.schema import Zone
+
+# Octets of remembered replies for each door: some 20,000 hot questions. A scan was no slower with 4 MiB than with 64.
+_MEMO_BYTES: Final = {"udp": 8 << 20, "tcp": 1 << 20}
+# Entries changed between two collections that take everything found so far out of later ones.
+_FREEZE_AFTER: Final = 20_000
+# How long a worker that was told to stop waits for upstreams and TCP clients.
+_FINISH_S: Final = 4.0
+
+_log: Final = structlog.get_logger()
+
+
+def run_worker(start: WorkerStart, settings: Settings) -> int:
+    """Serves the slot's sockets until told to stop; the exit status."""
+    logs.configure(settings.log_level, f"worker-{start.slot}")
+    return asyncio.run(_run(start, settings))
+
+
+async def _run(start: WorkerStart, settings: Settings) -> int:
+    worker = Worker(settings, asyncio.get_running_loop())
+    await worker.open(start)
+    await worker.stopped.wait()
+    await worker.close()
+    return 0
+
+
+class Worker:
+    """One worker's parts; its link's keeper."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.index = Index()
+        self.stopped = asyncio.Event()
+        self._settings = settings
+        self._loop = loop
+        self._forward = Forward(settings.forward, loop=loop, random=SystemRandom())
+        self._chain = _chain(settings, self.index, self._forward)
+        self._responders: dict[Door, Responder] = {}
+        self._doors: list[UdpDoor] = []
+        self._streams: list[StreamServer] = []
+        self._link: WorkerLink | None = None
+        self._control: Control | None = None
+        self._changed = 0  # entries put since the last freeze
+
+    async def open(self, start: WorkerStart) -> None:
+        """Starts serving; the zone is empty, and said not to be ready, until a controller sends it."""
+        self._loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
+        self._control = Control(start.control, self._loop, on_channel=self._connect, on_lost=self.stopped.set)
+        for sock in start.udp:
+            own, mapped = self._responders_of(sock, "udp")
+            self._doors.append(UdpDoor(sock, own, mapped, self._loop))
+        for sock in start.tcp:
+            own, mapped = self._responders_of(sock, "tcp")
+            self._streams.append(await serve_stream(sock, _Conversation(own, mapped), StreamLimits()))
+
+    async def close(self) -> None:
+        """Answers what has arrived, waits a while for what upstreams owe, and closes."""
+        for door in self._doors:
+            door.drain()
+            door.close()
+        for stream in self._streams:
+            stream.close()
+        deadline = self._loop.time() + _FINISH_S
+        while self._busy and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 - once, at the end; the parts it waits for owe nobody an event
+        self._forward.close()
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._forward.waiting) or any(stream.busy for stream in self._streams)
+
+    # What the link asks of its keeper
+
+    def changed(self, patch: Patch) -> None:
+        """As Keeper.changed."""
+        touched = self.index.apply(patch)
+        for responder in self._responders.values():
+            responder.forget(touched)
+        self._changed += len(patch.puts)
+        if self._changed > _FREEZE_AFTER:
+            self._freeze()
+
+    def replaced(self, staged: Index, revision: int, serial: int) -> None:
+        """As Keeper.replaced."""
+        self.index.adopt(staged, revision, serial)
+        for responder in self._responders.values():
+            responder.forget_all()
+        self._freeze()
+        _log.info("index_loaded", revision=revision, entries=len(self.index.entries))
+
+    def report(self) -> bytes:
+        """As Keeper.report."""
+        return encode_report(counts(self._responders.values(), self._doors, self._streams, self._forward))
+
+    def _freeze(self) -> None:
+        """Takes what lives long out of the garbage collector's walks: no pause grows with the cluster."""
+        self._changed = 0
+        gc.collect()
+        gc.freeze()
+
+    def _connect(self, _slot: int, sock: socket.socket) -> None:
+        if self._link is not None:
+            self._link.close()
+        self._link = WorkerLink(sock, self._loop, self, self._disconnected)
+
+    def _disconnected(self, reason: str) -> None:
+        self._link = None
+        _log.warning("controller_lost", reason=reason, goes_on_with_revision=self.index.revision)
+        if self._control is not None:
+            self._control.renew()
+
+    def _responders_of(self, sock: socket.socket, transport: str) -> tuple[Responder, Responder]:
+        """Who answers at a socket, and who answers its IPv4 clients where it takes both families."""
+        family = "1" if sock.family == socket.AF_INET else "2"
+        server = f"dns://{address_of(sock)}"
+        own = self._responder(Door(server, transport, family))
+        return own, self._responder(Door(server, transport, "1")) if family == "2" else own
+
+    def _responder(self, door: Door) -> Responder:
+        if door not in self._responders:
+            self._responders[door] = Responder(
+                door,
+                self._chain,
+                limit=udp_limit if door.transport == "udp" else lambda _: TCP_LIMIT,
+                recursion=bool(self._settings.forward.upstreams),
+                memo=Memo(_MEMO_BYTES[door.transport]),
+                log=_log,
+            )
+        return self._responders[door]
+
+
+class _Conversation:
+    """Answers the messages of TCP connections at one socket."""
+
+    __slots__ = ("_mapped", "_own")
+
+    def __init__(self, own: Responder, mapped: Responder) -> None:
+        self._own = own
+        self._mapped = mapped
+
+    def __call__(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
+        host, port = client
+        if host.startswith(MAPPED):
+            return self._mapped.recall(octets) or self._mapped.respond(octets, (host.removeprefix(MAPPED), port), send)
+        return self._own.recall(octets) or self._own.respond(octets, client, send)
+
+
+def _chain(settings: Settings, index: Index, forward: Forward) -> Rest:
+    """The steps of a server that forwards what isn't the cluster's."""
+    asked = settings.zone
+    zone = Zone(
+        origins=(asked.origin,),
+        reverse=asked.reverse,
+        fallthrough=asked.fallthrough,
+        ttl=asked.ttl,
+        pods=asked.pods,
+        addresses=own_addresses(settings.listen),
+    )
+    return compose(in_order({"kubernetes": Kubernetes(index, zone), "special": Special(), "forward": forward}))

@@ -1,0 +1,237 @@
+"""The responder: what is remembered answers as if nothing were, and what can't be answered ends nothing."""
+
+import dns.flags
+import dns.message
+import dns.rcode
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdns.dns import names, types
+from kdns.dns.query import Query
+from kdns.dns.records import Answer, RecordSet
+from kdns.dns.reply import udp_limit
+from kdns.serve.memo import Memo
+from kdns.serve.responder import Door, Responder
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, compose
+from kdns.steps.kubernetes import Kubernetes
+from kdns.zone.entry import Entry, Kind, Owner, Port, Service, pack_service, pack_slice, service_owner
+from kdns.zone.index import Index
+from kdns.zone.patch import Image, Patch
+from kdns.zone.schema import Zone
+
+ORIGIN = names.from_text("cluster.local.")
+ZONE = Zone((ORIGIN,), (names.from_text("in-addr.arpa."),), (), 5, "insecure", (bytes((10, 0, 0, 1)),))
+CLIENT = ("127.0.0.1", 4053)
+
+
+class Silent:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def error(self, event: str, **_keys: object) -> None:
+        self.events.append(event)
+
+
+class Step:
+    """A step that does what a function says."""
+
+    def __init__(self, act: Rest) -> None:
+        self._act = act
+
+    def ask(self, request: Request, _rest: Rest, done: Done) -> Outcome | None:
+        return self._act(request, done)
+
+
+def responder(chain: Rest, log: Silent | None = None) -> Responder:
+    door = Door("dns://:53", "udp", "1")
+    return Responder(door, chain, limit=udp_limit, recursion=True, memo=Memo(1 << 20), log=log or Silent())
+
+
+def acting(act: Rest) -> Responder:
+    return responder(compose((Step(act),)))
+
+
+def wire(name: str, rtype: str, **more: object) -> bytes:
+    return dns.message.make_query(name, rtype, **more).to_wire()
+
+
+def never(_octets: bytes) -> None:
+    pytest.fail("nothing was to be sent later")
+
+
+def given_reply(to: Responder, octets: bytes) -> dns.message.Message:
+    reply = to.recall(octets) or to.respond(octets, CLIENT, never)
+    assert reply is not None
+    assert reply[:2] == octets[:2]
+    return dns.message.from_wire(reply)
+
+
+def meaning(message: dns.message.Message) -> tuple[object, ...]:
+    """The reply, whatever the order of its records and the serial of a remembered denial."""
+    sections = [
+        sorted(
+            (str(rrset.name), rrset.rdtype, rrset.ttl, *sorted(str(rdata) for rdata in rrset if rrset.rdtype != 6))
+            for rrset in section
+        )
+        for section in message.sections[1:]
+    ]
+    return message.rcode(), message.flags, sections
+
+
+HTTP = (Port(80, b"http", b"tcp"),)
+addresses = st.integers(1, 6).map(lambda i: bytes((10, 0, 0, i)))
+slices = st.lists(st.tuples(addresses, st.sampled_from([b"", b"a", b"b"])), max_size=4).map(
+    lambda endpoints: pack_slice(4, HTTP, endpoints)
+)
+services = st.one_of(
+    st.lists(slices, max_size=2).map(lambda packed: Service(Kind.HEADLESS, slices=tuple(packed))),
+    addresses.map(lambda address: Service(Kind.CLUSTER_IP, v4=address, ports=HTTP)),
+    st.sampled_from("abc").map(
+        lambda name: Service(Kind.EXTERNAL_NAME, target=names.from_text(f"{name}.n.svc.cluster.local."))
+    ),
+)
+states = st.dictionaries(st.sampled_from([service_owner("n", name) for name in "abc"]), services.map(pack_service))
+questions = st.tuples(
+    st.sampled_from(
+        [f"{name}.n.svc.cluster.local." for name in ("a", "b", "c", "A", "_http._tcp.a", "a.b", "10-0-0-1.c", "x.b")]
+        + [f"{i}.0.0.10.in-addr.arpa." for i in (1, 2, 3)]
+        + ["cluster.local.", "ns.dns.cluster.local.", "n.svc.cluster.local."]
+    ),
+    st.sampled_from(["A", "AAAA", "SRV", "PTR", "NS", "SOA"]),
+)
+
+
+@given(
+    st.lists(st.tuples(states, st.lists(questions, min_size=1, max_size=8)), min_size=1, max_size=4),
+    st.sampled_from([{}, {"use_edns": 0}]),
+)
+def test_any_interleaving_of_patches_and_questions_answers_as_without_a_memo(
+    history: list[tuple[dict[Owner, Entry], list[tuple[str, str]]]], edns: dict[str, int]
+) -> None:
+    index = Index()
+    index.load(Image(1, 1, {}))
+    remembering = responder(compose((Kubernetes(index, ZONE),)))
+    before: dict[Owner, Entry] = {}
+    for revision, (state, asked) in enumerate(history, 1):
+        drops = tuple(owner for owner in before if owner not in state)
+        remembering.forget(index.apply(Patch(revision, revision + 1, revision + 1, state, drops)))
+        before = state
+        for name, rtype in (*asked, *asked):
+            octets = wire(name, rtype, **edns)
+            forgetful = responder(compose((Kubernetes(index, ZONE),)))
+            assert meaning(given_reply(remembering, octets)) == meaning(given_reply(forgetful, octets))
+
+
+def test_the_soa_asked_for_is_always_the_current_one() -> None:
+    index = Index()
+    index.load(Image(1, 7, {}))
+    asked = responder(compose((Kubernetes(index, ZONE),)))
+    assert given_reply(asked, wire("cluster.local.", "SOA")).answer[0][0].serial == 7
+    asked.forget(index.apply(Patch(1, 2, 8, {})))
+    assert given_reply(asked, wire("cluster.local.", "SOA")).answer[0][0].serial == 8
+
+
+def test_addresses_change_their_order_from_reply_to_reply() -> None:
+    index = Index()
+    packed = pack_slice(4, (), [(bytes((10, 0, 0, i)), b"") for i in range(3)])
+    index.load(Image(1, 1, {service_owner("n", "h"): pack_service(Service(Kind.HEADLESS, slices=(packed,)))}))
+    asked = responder(compose((Kubernetes(index, ZONE),)))
+    first = {str(given_reply(asked, wire("h.n.svc.cluster.local.", "A")).answer[0][0]) for _ in range(6)}
+    assert first == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
+
+
+def answer_once(owners: tuple[Owner, ...]) -> tuple[Responder, list[Query]]:
+    seen: list[Query] = []
+
+    def act(request: Request, _done: Done) -> Outcome:
+        seen.append(request.query)
+        address = RecordSet(request.query.qname, types.A, 5, (bytes((10, 0, 0, 1)),))
+        return Answered(Answer(answers=(address,)), owners)
+
+    return acting(act), seen
+
+
+@pytest.mark.parametrize(
+    ("owners", "query", "asked"),
+    [
+        ((Owner(b"o"),), wire("a.", "A"), 1),
+        ((), wire("a.", "A"), 2),
+        ((Owner(b"o"),), wire("a.", "A", options=[dns.edns.GenericOption(65001, b"x")]), 2),
+    ],
+    ids=["with owners", "without owners", "with EDNS options"],
+)
+def test_an_answer_is_remembered_only_if_nothing_else_could_change_it(
+    owners: tuple[Owner, ...], query: bytes, asked: int
+) -> None:
+    answering, seen = answer_once(owners)
+    for _ in range(2):
+        given_reply(answering, query)
+    assert len(seen) == asked
+
+
+def test_letter_case_edns_and_flags_have_replies_of_their_own() -> None:
+    answering, seen = answer_once((Owner(b"o"),))
+    variants = [wire("a.", "A"), wire("A.", "A"), wire("a.", "A", use_edns=0), wire("a.", "A", want_dnssec=True)]
+    replies = [answering.respond(query, CLIENT, never) for query in variants]
+    assert len(seen) == 4
+    for query, reply in zip(variants, replies, strict=True):
+        assert answering.recall(b"\xab\xcd" + query[2:]) == b"\xab\xcd" + (reply or b"")[2:]
+
+
+def test_what_was_waited_for_is_sent_later_and_not_remembered() -> None:
+    waiting: list[Done] = []
+    answering = acting(lambda _request, done: waiting.append(done))
+    sent: list[bytes] = []
+    query = wire("a.", "A")
+    assert answering.respond(query, CLIENT, sent.append) is None
+    waiting[0](Answered(Answer(), (Owner(b"o"),)))
+    assert dns.message.from_wire(sent[0]).rcode() == dns.rcode.NOERROR
+    assert answering.recall(query) is None
+
+
+def fault(_request: Request, _done: Done) -> Outcome:
+    raise RuntimeError("a fault of our own")
+
+
+@pytest.mark.parametrize("act", [fault, lambda _request, _done: Failed(types.SERVFAIL, cause=RuntimeError("later"))])
+def test_a_fault_inside_is_one_servfail_counted_and_logged(act: Rest) -> None:
+    log = Silent()
+    answering = responder(compose((Step(act),)), log)
+    assert given_reply(answering, wire("a.", "A")).rcode() == dns.rcode.SERVFAIL
+    assert (answering.tally.panics, log.events) == (1, ["query_failed_inside"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        wire("version.bind.", "TXT", rdclass="CH"),
+        wire("a.", "A", rdclass="HS"),
+        wire("a.", "A", rdclass="ANY"),
+        wire("cluster.local.", "AXFR"),
+        wire("cluster.local.", "IXFR"),
+    ],
+    ids=["C01", "C02 HS", "C02 ANY", "Y09", "Y12"],
+)
+def test_other_classes_and_transfers_are_refused(query: bytes) -> None:
+    answering, seen = answer_once((Owner(b"o"),))
+    assert given_reply(answering, query).rcode() == dns.rcode.REFUSED
+    assert not seen
+
+
+@pytest.mark.parametrize("octets", [b"", b"\0" * 11, wire("a.", "A")[:2] + b"\x80" + wire("a.", "A")[3:]])
+def test_no_header_and_responses_are_met_with_silence(octets: bytes) -> None:
+    answering, _ = answer_once((Owner(b"o"),))
+    assert answering.recall(octets) is None
+    assert answering.respond(octets, CLIENT, never) is None
+    assert sum(answering.tally.dropped.values()) == 1
+
+
+def test_counts_tell_types_rcodes_and_what_was_remembered() -> None:
+    answering, _ = answer_once((Owner(b"o"),))
+    for _ in range(3):
+        given_reply(answering, wire("a.", "A"))
+    assert answering.tally.cells == {(types.A, types.NOERROR, ""): [3]}
+    assert answering.tally.recalled == 2
