@@ -49,7 +49,8 @@ class Credentials:
             port = url.port or _PORTS[url.scheme]
         except ValueError as error:
             raise SourceError(f"the server is {self.server!r}: {error}") from error
-        return Peer(url.hostname, port, self._tls if url.scheme == "https" else None, self.server_name)
+        tls = _Tls(self.ca, self.client, self.insecure) if url.scheme == "https" else None
+        return Peer(url.hostname, port, tls, self.server_name)
 
     @property
     def base(self) -> str:
@@ -60,7 +61,16 @@ class Credentials:
         """The headers that say who asks."""
         return {"Authorization": self.authorization} if self.authorization else {}
 
-    def _tls(self) -> ssl.SSLContext:
+
+@dataclass(frozen=True, slots=True)
+class _Tls:
+    """Makes contexts. A value, so that a connection can be kept as long as nothing of this changes."""
+
+    ca: str
+    client: ClientCertificate | None
+    insecure: bool
+
+    def __call__(self) -> ssl.SSLContext:
         """A context of the files as they are now. Raises SourceError."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Python 3.13 would refuse CAs that lack key identifiers, as those of older clusters do; kubectl takes them.

@@ -9,6 +9,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from random import SystemRandom
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -132,14 +133,18 @@ class _Feed:
 
     async def run(self) -> None:
         """Does what the reflector says, one thing after the other."""
-        async with asyncio.TaskGroup() as beside:
-            while True:
-                what = self._reflector.next(_now())
-                if isinstance(what, Wait):
-                    await asyncio.sleep(what.until - _now())
-                else:
-                    await self._ask(what, beside)
-                    self._tell()
+        with closing(self._link):
+            async with asyncio.TaskGroup() as beside:
+                await self._follow(beside)
+
+    async def _follow(self, beside: asyncio.TaskGroup) -> None:
+        while True:
+            what = self._reflector.next(_now())
+            if isinstance(what, Wait):
+                await asyncio.sleep(what.until - _now())
+            else:
+                await self._ask(what, beside)
+                self._tell()
 
     async def _ask(self, request: Request, beside: asyncio.TaskGroup) -> None:
         """Sends the request and tells the reflector what came of it, until there is no more of it."""
@@ -219,19 +224,23 @@ class _Feed:
 
     async def _reread_all(self) -> None:
         """Reads again what is due, now and later, until there is nothing left or a list reads everything."""
-        link = Link()
-        while (due := self._reflector.rereads.due) < NEVER:
-            await asyncio.sleep(due - _now())
-            reread = self._reflector.reread(_now())
-            if reread is None:
-                break
-            try:
-                response, _ = await self._get(link, reread.request)
-                octets = await response.read(LIST_IDLE_S) if response.status == 200 else b""
-            except SourceError:
-                octets = b""
-            self._give(self._reflector.reread_came(reread, octets, _now()))
-        link.close()
+        with closing(Link()) as link:
+            while (due := self._reflector.rereads.due) < NEVER:
+                await asyncio.sleep(due - _now())
+                reread = self._reflector.reread(_now())
+                if reread is None:
+                    return
+                octets = await self._answer(link, reread.request)
+                self._give(self._reflector.reread_came(reread, octets, _now()))
+
+    async def _answer(self, link: Link, request: Request) -> bytes:
+        """The body of the answer; nothing where there is none that helps."""
+        try:
+            response, _ = await self._get(link, request)
+            octets = await response.read(LIST_IDLE_S)
+        except SourceError:
+            return b""
+        return octets if response.status == 200 else b""
 
     # For people
 
