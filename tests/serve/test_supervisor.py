@@ -1,0 +1,508 @@
+"""The supervisor with real processes, sockets and signals: who dies is replaced, nothing queued is lost, all ends well.
+
+The supervisor is forked from the test. Its children answer commands over UDP; they and its
+log write what happens into one pipe, a line each, whose end says that no process is left.
+"""
+
+import asyncio
+import json
+import mmap
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdns.config.settings import Address
+from kdns.serve.control import Control, ControllerStart, WorkerStart
+from kdns.serve.sockets import address_of, open_ops, open_sockets
+from kdns.serve.supervisor import Limits, _Seat, supervise
+
+DEADLINE_S = 20.0  # of the test, for what takes milliseconds; the machine may be slow
+QUICK = Limits(worker_silence_s=1.0, controller_silence_s=1.0, stop_s=10.0)
+PATIENT = Limits(worker_silence_s=60, controller_silence_s=60, stop_s=60)
+
+
+class Journal:
+    """The writing end of the pipe, and a log."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def write(self, event: str, **keys: object) -> None:
+        os.write(self.fd, json.dumps({"event": event, **keys}, default=str).encode() + b"\n")  # atomic, being short
+
+    info = warning = error = exception = write
+
+
+class Child:
+    """A worker or a controller: beats, and knows the process at the other end of each channel it was given."""
+
+    def __init__(self, control: socket.socket, slot: int | None, journal: Journal) -> None:
+        self.slot = slot
+        self.journal = journal
+        self.loop = asyncio.get_running_loop()
+        self.stopped = asyncio.Event()
+        self.channels: dict[int, socket.socket] = {}
+        self.slow: list[tuple[socket.socket, tuple[str, int]]] = []
+        self.loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
+        self.control = Control(control, self.loop, on_channel=self.connected, on_lost=self.lost, beat_s=0.1)
+
+    def connected(self, slot: int, channel: socket.socket) -> None:
+        self.disconnect(slot)
+        self.channels[slot] = channel
+        channel.send(str(os.getpid()).encode())
+        self.loop.add_reader(channel, self.heard, slot, channel)
+
+    def heard(self, slot: int, channel: socket.socket) -> None:
+        octets = channel.recv(100)
+        if octets:
+            self.tell("channel", channel=slot, peer=int(octets))
+        else:
+            self.tell("channel_ended", channel=slot)
+            self.disconnect(slot)
+
+    def disconnect(self, slot: int) -> None:
+        channel = self.channels.pop(slot, None)
+        if channel is not None:
+            self.loop.remove_reader(channel)
+            channel.close()
+
+    def lost(self) -> None:
+        self.tell("supervisor_lost")
+        self.stopped.set()
+
+    def tell(self, event: str, **keys: object) -> None:
+        self.journal.write(event, slot=self.slot, pid=os.getpid(), **keys)
+
+    def serve(self, sock: socket.socket) -> None:
+        self.loop.add_reader(sock, self.obey, sock)
+
+    def obey(self, sock: socket.socket) -> None:
+        octets, client = sock.recvfrom(100)
+        command, _, argument = octets.decode().partition(" ")
+        match command:
+            case "hang":
+                signal.pause()
+            case "deaf":
+                self.loop.remove_signal_handler(signal.SIGTERM)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            case "exit":
+                os._exit(int(argument))
+            case "renew":
+                self.disconnect(self.slot or 0)
+                self.control.renew()
+            case "slow":  # answered once it was told to stop
+                self.slow.append((sock, client))
+        if command != "slow":
+            sock.sendto(b"%d %s" % (os.getpid(), octets), client)
+
+    async def finished(self) -> int:
+        await self.stopped.wait()
+        for sock, client in self.slow:
+            await asyncio.sleep(0.1)
+            sock.sendto(b"%d slow" % os.getpid(), client)
+        self.tell("finished")
+        return 0
+
+
+def run_worker(start: WorkerStart, journal: Journal) -> int:
+    async def run() -> int:
+        child = Child(start.control, start.slot, journal)
+        for sock in start.udp:
+            child.serve(sock)
+        return await child.finished()
+
+    return asyncio.run(run())
+
+
+def run_controller(start: ControllerStart, journal: Journal) -> int:
+    async def run() -> int:
+        child = Child(start.control, None, journal)
+        child.tell("ops", names=sorted(start.ops), workers=start.workers)
+        return await child.finished()
+
+    return asyncio.run(run())
+
+
+class Running:
+    """A supervisor in a process of its own, seen from outside."""
+
+    def __init__(self, pid: int, port: int, pipe: int) -> None:
+        self.pid = pid
+        self.port = port
+        self.pipe = pipe
+        self.happened: list[dict[str, Any]] = []
+        self.seen = 0  # how many of them a test has waited for
+        self.rest = b""
+        self.ended = False
+        self.status: int | None = None
+
+    def wait(self, event: str, **keys: object) -> dict[str, Any]:
+        """The next such event after the last one waited for."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            for at in range(self.seen, len(self.happened)):
+                if matches(self.happened[at], {"event": event, **keys}):
+                    self.seen = at + 1
+                    return self.happened[at]
+            self.seen = len(self.happened)
+            assert not self.ended, f"no {event} {keys} among {self.happened}"
+            self.read(deadline)
+
+    def have(self, event: str, **keys: object) -> list[dict[str, Any]]:
+        """All such events up to now."""
+        return [each for each in self.happened if matches(each, {"event": event, **keys})]
+
+    def read(self, deadline: float) -> None:
+        ready, _, _ = select.select([self.pipe], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"nothing more happens after {self.happened}"
+        octets = os.read(self.pipe, 65536)
+        self.ended = not octets
+        *lines, self.rest = (self.rest + octets).split(b"\n")
+        self.happened += [json.loads(line) for line in lines]
+
+    def start(self, workers: int = 1) -> tuple[int, list[int]]:
+        """Waits for every channel; the process ids of the controller and of the workers."""
+        slots = [self.wait_for_channel(slot) for slot in range(workers)]
+        return slots[0]["peer"], [each["pid"] for each in slots]
+
+    def wait_for_channel(self, slot: int) -> dict[str, Any]:
+        self.seen = 0
+        return self.wait("channel", slot=slot, channel=slot)
+
+    def kill(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def exit_status(self) -> int:
+        """Waits for the supervisor's end; negative where a signal was its end."""
+        if self.status is None:
+            deadline = time.monotonic() + DEADLINE_S
+            while not self.ended:
+                self.read(deadline)
+            _, status = os.waitpid(self.pid, 0)
+            self.status = os.waitstatus_to_exitcode(status)
+        return self.status
+
+    def clear_away(self) -> None:
+        if self.status is None:
+            with suppress(ProcessLookupError):
+                self.kill(signal.SIGKILL)
+            for each in self.have("process_started"):  # one that is stopped can't see that its supervisor is gone
+                with suppress(ProcessLookupError):
+                    os.kill(each["pid"], signal.SIGCONT)
+            self.exit_status()
+        os.close(self.pipe)
+
+
+def matches(happened: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
+    return all(happened.get(key, ...) == value for key, value in wanted.items())
+
+
+@contextmanager
+def supervised(
+    limits: Limits = PATIENT,
+    workers: int = 1,
+    worker: Callable[[WorkerStart, Journal], int] = run_worker,
+    controller: Callable[[ControllerStart, Journal], int] = run_controller,
+) -> Iterator[Running]:
+    slots = open_sockets([Address("127.0.0.1", 0)], workers)
+    ops = open_ops({"health": Address("127.0.0.1", 0)})
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 99
+        try:
+            os.close(reader)
+            journal = Journal(writer)
+            status = supervise(
+                slots=slots,
+                ops=ops,
+                run_worker=partial(worker, journal=journal),  # type: ignore[call-arg]
+                run_controller=partial(controller, journal=journal),  # type: ignore[call-arg]
+                limits=limits,
+                log=journal,
+            )
+        finally:
+            os._exit(status)
+    os.close(writer)
+    port = address_of(slots[0].udp[0]).port
+    for sock in [sock for slot in slots for sock in (*slot.udp, *slot.tcp)] + list(ops.values()):
+        sock.close()
+    running = Running(pid, port, reader)
+    try:
+        yield running
+    finally:
+        running.clear_away()
+
+
+@contextmanager
+def client(running: Running) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(DEADLINE_S)
+        sock.connect(("127.0.0.1", running.port))
+        yield sock
+
+
+def ask(sock: socket.socket, text: str) -> int:
+    """Sends a command; the process that answered."""
+    sock.send(text.encode())
+    return answer(sock, text)
+
+
+def answer(sock: socket.socket, text: str) -> int:
+    pid, _, echo = sock.recv(100).decode().partition(" ")
+    assert echo == text
+    return int(pid)
+
+
+# Workers
+
+
+def test_what_is_queued_while_a_worker_is_killed_is_answered_by_its_successor() -> None:
+    with supervised() as running, client(running) as sock:
+        _, (pid,) = running.start()
+        assert ask(sock, "hello") == pid
+        os.kill(pid, signal.SIGSTOP)
+        for number in range(20):
+            sock.send(b"queued %d" % number)
+        os.kill(pid, signal.SIGKILL)
+        answered = {answer(sock, f"queued {number}") for number in range(20)}
+        died = running.wait("process_died", process="worker")
+        assert died.items() >= {"slot": 0, "pid": pid, "signal": "SIGKILL", "again_in_s": 0.0, "restarts": 1}.items()
+        assert answered == {running.wait("process_started", process="worker", restarts=1)["pid"]} != {pid}
+
+
+@pytest.mark.parametrize("how", ["stop", "hang"])
+def test_a_worker_without_progress_is_replaced(how: str) -> None:
+    with supervised(QUICK, workers=2) as running, client(running) as sock:
+        _, pids = running.start(2)
+        pid = ask(sock, "hello")
+        if how == "stop":
+            os.kill(pid, signal.SIGSTOP)
+        else:
+            sock.send(b"hang")
+        silent = running.wait("process_silent", pid=pid)
+        assert silent["silent_s"] >= 1.0
+        assert running.wait("process_died", pid=pid)["signal"] == "SIGKILL"
+        successor = ask(sock, "hello again")
+        assert successor == running.wait("process_started", slot=pids.index(pid))["pid"]
+        assert ask(sock, "and again") == successor
+
+
+def test_a_worker_is_left_alone_while_its_neighbour_crashes() -> None:
+    with supervised(workers=2) as running, client(running) as sock:
+        _, pids = running.start(2)
+        mortal = ask(sock, "hello")
+        sock.send(b"exit 3")
+        assert running.wait("process_died")["status"] == 3
+        running.wait("channel", slot=pids.index(mortal))
+        assert [each["pid"] for each in running.have("process_died")] == [mortal]
+        assert len(running.have("channel", slot=1 - pids.index(mortal))) == 1
+
+
+def test_a_worker_that_raises_is_logged_and_replaced() -> None:
+    def broken(start: WorkerStart, journal: Journal) -> int:
+        raise ValueError(f"worker {start.slot}")
+
+    with supervised(worker=broken) as running:
+        running.wait("process_failed", process="worker", slot=0)
+        assert running.wait("process_died", process="worker")["status"] == 1
+        pauses = [running.wait("process_died")["again_in_s"] for _ in range(3)]
+        assert pauses == [0.05, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("lives", "pauses"),
+    [
+        ([0.0] * 8, [0, 0.05, 0.1, 0.2, 0.4, 0.8, 1, 1]),
+        ([60, 60, 60], [0, 0, 0]),
+        ([0, 1, 2, 60, 1], [0, 0.05, 0.1, 0, 0.05]),
+        ([0.0] * 2000, [0, 0.05, 0.1, 0.2, 0.4, 0.8] + [1] * 1994),
+    ],
+)
+def test_who_dies_young_again_and_again_is_replaced_ever_later(lives: list[float], pauses: list[float]) -> None:
+    seat = _Seat("worker", 0, 3.0, (), lambda _: 0)
+    assert [seat.pause(lived, Limits()) for lived in lives] == pauses
+
+
+# Channels
+
+
+def test_a_killed_controller_is_replaced_while_workers_go_on_answering() -> None:
+    with supervised(workers=2) as running, client(running) as sock:
+        controller, pids = running.start(2)
+        pid = ask(sock, "before")
+        os.kill(controller, signal.SIGKILL)
+        for slot in range(2):
+            running.seen = 0
+            running.wait("channel_ended", slot=slot)
+            assert ask(sock, "between") == pid
+            joined = running.wait("channel", slot=slot)
+            assert joined["peer"] != controller
+            assert joined["pid"] == pids[slot]
+        assert ask(sock, "after") == pid
+        assert len(running.have("process_started", process="worker")) == 2
+
+
+def test_a_controller_without_progress_is_replaced() -> None:
+    with supervised(QUICK) as running:
+        controller, _ = running.start()
+        os.kill(controller, signal.SIGSTOP)
+        running.wait("process_silent", process="controller", pid=controller)
+        assert running.wait("process_started", process="controller")["pid"] != controller
+        running.wait("channel", slot=0)
+
+
+def test_the_controller_sees_a_worker_s_end_and_gets_a_channel_to_its_successor() -> None:
+    with supervised(workers=2) as running:
+        controller, pids = running.start(2)
+        os.kill(pids[1], signal.SIGKILL)
+        running.wait("channel_ended", pid=controller, channel=1)
+        assert running.wait("channel", pid=controller, channel=1)["peer"] not in pids
+        assert running.have("channel_ended", channel=0) == []
+
+
+def test_a_channel_that_its_worker_gave_up_is_renewed() -> None:
+    with supervised() as running, client(running) as sock:
+        controller, (pid,) = running.start()
+        ask(sock, "renew")
+        running.wait("channel_ended", pid=controller, channel=0)
+        assert running.wait("channel", pid=pid)["peer"] == controller
+        assert len(running.have("process_started")) == 2
+
+
+def test_children_hold_only_what_is_theirs() -> None:
+    def look(journal: Journal, name: str, slot: int) -> None:
+        names = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.exists()]
+        journal.write(name, slot=slot, sockets=sorted(each for each in names if each.startswith("socket:")))
+
+    def worker(start: WorkerStart, journal: Journal) -> int:
+        own = [os.fstat(sock.fileno()).st_ino for sock in (start.control, *start.udp, *start.tcp)]
+        journal.write("own", slot=start.slot, sockets=sorted(f"socket:[{inode}]" for inode in own))
+        look(journal, "all", start.slot)
+        return run_worker(start, journal)
+
+    def controller(start: ControllerStart, journal: Journal) -> int:
+        own = [os.fstat(sock.fileno()).st_ino for sock in (start.control, *start.ops.values())]
+        journal.write("own", slot=-1, sockets=sorted(f"socket:[{inode}]" for inode in own))
+        look(journal, "all", -1)
+        return run_controller(start, journal)
+
+    with supervised(workers=2, worker=worker, controller=controller) as running:
+        controller_pid, _ = running.start(2)
+        os.kill(controller_pid, signal.SIGKILL)  # its successor is forked when all the others are there
+        running.wait("process_started", process="controller")
+        running.wait("ops")
+        for slot in (-1, 0, 1):
+            own, everything = running.have("own", slot=slot)[-1], running.have("all", slot=slot)[-1]
+            assert own["sockets"] == everything["sockets"]
+
+
+def test_the_controller_gets_the_ops_sockets_and_the_number_of_workers() -> None:
+    with supervised(workers=2) as running:
+        assert running.wait("ops").items() >= {"names": ["health"], "workers": 2}.items()
+
+
+# The end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_workers_finish_what_is_in_flight_and_then_the_controller_ends(number: int) -> None:
+    with supervised(workers=2) as running, client(running) as sock:
+        controller, pids = running.start(2)
+        sock.send(b"slow")
+        pid = ask(sock, "hello")  # the slow one came before it
+        running.kill(number)
+        assert answer(sock, "slow") == pid
+        assert running.exit_status() == 0
+        ended = [each["pid"] for each in running.have("finished")]
+        assert (set(ended[:2]), ended[2:]) == (set(pids), [controller])
+        assert running.have("process_died") == []
+
+
+def test_who_does_not_stop_is_killed_at_the_deadline() -> None:
+    with supervised(Limits(worker_silence_s=60, stop_s=0.2)) as running, client(running) as sock:
+        _, (pid,) = running.start()
+        ask(sock, "deaf")
+        running.kill(signal.SIGTERM)
+        assert running.exit_status() == 0
+        killed = [each["pid"] for each in running.have("process_killed_at_stop")]
+        assert pid in killed
+        assert len(killed) == len(set(killed))
+
+
+def test_a_second_interrupt_ends_at_once() -> None:
+    with supervised() as running, client(running) as sock:
+        running.start()
+        ask(sock, "deaf")
+        running.kill(signal.SIGINT)
+        running.wait("stopping")
+        running.kill(signal.SIGINT)
+        assert running.exit_status() == 2
+
+
+def test_quit_ends_at_once() -> None:
+    with supervised() as running, client(running) as sock:
+        running.start()
+        ask(sock, "deaf")
+        running.kill(signal.SIGQUIT)
+        assert running.exit_status() == 0
+        assert running.have("stopping") == []
+
+
+def test_other_signals_change_nothing() -> None:
+    with supervised() as running, client(running) as sock:
+        controller, (pid,) = running.start()
+        for process in (running.pid, controller, pid):
+            os.kill(process, signal.SIGHUP)
+            os.kill(process, signal.SIGUSR1)
+        for process in (controller, pid):  # from a terminal these two come to all; the supervisor's word counts
+            os.kill(process, signal.SIGINT)
+            os.kill(process, signal.SIGQUIT)
+        assert ask(sock, "hello") == pid
+        running.kill(signal.SIGTERM)
+        assert running.exit_status() == 0
+        assert running.have("process_died") == []
+
+
+@pytest.mark.parametrize("who", ["worker", "controller"])
+def test_a_child_that_gives_up_ends_all_with_status_1(who: str) -> None:
+    def give_up(start: object, journal: Journal) -> int:
+        return os.EX_CONFIG
+
+    with supervised(**{who: give_up}) as running:  # type: ignore[arg-type]
+        assert running.exit_status() == 1
+        assert [each["process"] for each in running.have("process_gave_up")] == [who]
+        assert running.have("process_died") == []
+
+
+def test_the_children_end_with_their_supervisor() -> None:
+    with supervised(workers=2) as running:
+        running.start(2)
+        running.kill(signal.SIGKILL)
+        assert running.exit_status() == -signal.SIGKILL
+        assert len(running.have("supervisor_lost")) == 3
+
+
+def test_time_in_which_the_supervisor_was_kept_from_running_is_held_against_nobody() -> None:
+    ahead = mmap.mmap(-1, 8)  # shared with the processes forked later
+
+    def clock() -> float:
+        return time.monotonic() + float(struct.unpack("d", ahead[:8])[0])
+
+    limits = Limits(worker_silence_s=30, controller_silence_s=30, clock=clock)
+    with supervised(limits) as running, client(running) as sock:
+        _, (pid,) = running.start()
+        ahead[:8] = struct.pack("d", 3600.0)
+        assert running.wait("supervisor_was_kept_waiting")["late_s"] > 3500
+        assert ask(sock, "hello") == pid
+        assert running.have("process_silent") == []
