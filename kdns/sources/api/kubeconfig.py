@@ -210,10 +210,16 @@ def _text(value: object, where: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """What was found, without its content where that may be a secret or is long."""
-    if value is None:
-        return "nothing"
-    return repr(value) if isinstance(value, bool | int | float) else f"a {_KINDS.get(type(value), 'value')}"
+    """What was found, by its kind only: it may be a secret."""
+    return _KINDS.get(type(value), "a value")
 
 
-_KINDS: Final[dict[type, str]] = {str: "text", dict: "mapping", list: "list"}
+_KINDS: Final[dict[type, str]] = {
+    type(None): "nothing",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    dict: "a mapping",
+    list: "a list",
+}

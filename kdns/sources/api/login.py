@@ -34,6 +34,14 @@ _TOKEN_KEYS: Final = ("BearerToken", "authorization")
 def log_in(paths: list[Path], context: str | None) -> Answer:
     """What the context of the files says, with an exec plugin run if it has one. Raises SourceError."""
     check(paths, context)
+    try:
+        return _log_in(paths, context)
+    except (ConfigException, OSError, KeyError, ValueError) as error:
+        where = os.pathsep.join(str(path) for path in paths)
+        raise SourceError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def _log_in(paths: list[Path], context: str | None) -> Answer:
     merged = KubeConfigMerger(os.pathsep.join(str(path) for path in paths)).config
     chosen = merged["contexts"].get_with_name(context or merged["current-context"])["context"]
     cluster = merged["clusters"].get_with_name(chosen["cluster"])["cluster"]
@@ -44,7 +52,8 @@ def log_in(paths: list[Path], context: str | None) -> Answer:
         token_file = _take_token_file(user)
         lifetime_s = _run_plugin(user, cluster, name) if _needs_plugin(user, token_file) else None
     with tempfile.TemporaryDirectory(prefix="kdns-") as folder:
-        loader = KubeConfigLoader(merged, active_context=context, temp_file_path=folder)
+        # Without a base path of its own it takes that of the file which each entry is from.
+        loader = KubeConfigLoader(merged, active_context=context, config_base_path=None, temp_file_path=folder)
         configuration = Configuration()
         loader.load_and_set(configuration)
         return Answer(
@@ -133,8 +142,6 @@ def main(arguments: list[str]) -> None:
         answer = log_in([Path(each) for each in files], context or None)
     except SourceError as error:
         answer = Answer(error=str(error))
-    except (ConfigException, OSError, KeyError, ValueError) as error:
-        answer = Answer(error=f"{os.pathsep.join(files)}: {' '.join(str(error).split())}")
     sys.stdout.buffer.write(msgspec.json.encode(answer))
 
 
