@@ -31,9 +31,12 @@ def look(paths: Sequence[str]) -> dict[str, Stamp]:
     """
     seen: dict[str, Stamp] = {}
     for path in paths:
-        for file in (path,) if path == STDIN or not os.path.isdir(path) else _below(path):  # noqa: PTH112 - "-" is no Path
-            if file not in seen:
-                seen[file] = _stamp(file)
+        try:
+            for file in _below(path) if path != STDIN and os.path.isdir(path) else (path,):  # noqa: PTH112 - as given
+                if file not in seen:
+                    seen[file] = _stamp(file)
+        except OSError as error:
+            raise _unreadable(str(error.filename or path), error) from error
     return seen
 
 
@@ -50,12 +53,8 @@ def read(path: str) -> bytes:
 
 def _below(folder: str) -> Iterator[str]:
     """The files of a folder that may hold objects; a folder that links lead to twice is entered once."""
-    entered: set[tuple[int, int]] = set()
-
-    def fail(error: OSError) -> None:
-        raise _unreadable(str(error.filename or folder), error) from error
-
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=fail):
+    entered = {_identity(folder)}
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_fail):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and _enters(place, name, entered))
         yield from (
             os.path.join(place, name)  # noqa: PTH118 - as given, and as it goes into messages
@@ -64,20 +63,26 @@ def _below(folder: str) -> Iterator[str]:
         )
 
 
+def _fail(error: OSError) -> None:
+    raise error
+
+
 def _enters(place: str, name: str, entered: set[tuple[int, int]]) -> bool:
-    status = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118
-    known = (status.st_dev, status.st_ino) in entered
-    entered.add((status.st_dev, status.st_ino))
+    identity = _identity(os.path.join(place, name))  # noqa: PTH118
+    known = identity in entered
+    entered.add(identity)
     return not known
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116
+    return status.st_dev, status.st_ino
 
 
 def _stamp(path: str) -> Stamp:
     if path == STDIN:
         return Stamp(0, 0, 0, 0)
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    status = os.stat(path)  # noqa: PTH116
     return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 

@@ -135,7 +135,9 @@ class ManifestSource:
 
     def _is_current(self) -> None:
         """What is served is what the files say now."""
-        self._trouble = None
+        if self._trouble is not None:
+            self._trouble = None
+            self._log.info("manifests_readable")
         self._fresh_s = asyncio.get_running_loop().time()
 
     def _fail(self, trouble: str) -> None:
