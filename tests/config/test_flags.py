@@ -1,0 +1,232 @@
+"""Flags to settings: tables of good and bad ones, one default each, and the law of addresses."""
+
+import dataclasses
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdns.config.flags import Flags, Surroundings, address, check_combination, settings
+from kdns.config.settings import (
+    Address,
+    ClusterSource,
+    ForwardSettings,
+    ManifestSource,
+    OpsSettings,
+    Settings,
+    SettingsError,
+    ZoneSettings,
+)
+from kdns.dns import names
+
+OWN = ("127.0.0.1", "127.0.0.53", "::1", "192.0.2.1")
+AROUND = Surroundings(
+    "", in_pod=False, resolv_conf="nameserver 192.0.2.53\n", is_own=OWN.__contains__, workers=lambda: 2
+)
+MANIFESTS = Flags(manifests=("examples",))
+
+
+def made(around: Surroundings = AROUND, **flags: Any) -> Settings:
+    return settings(dataclasses.replace(MANIFESTS, **flags), around)[0]
+
+
+def refused(around: Surroundings = AROUND, **flags: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        settings(dataclasses.replace(MANIFESTS, **flags), around)
+    return str(caught.value)
+
+
+def test_flags_that_arent_given_mean_kubeadms_corefile() -> None:
+    reverse = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
+    expected = Settings(
+        source=ManifestSource(("examples",)),
+        listen=(Address("", 53),),
+        zone=ZoneSettings(names.from_text("cluster.local"), reverse, reverse, 5, "insecure"),
+        forward=ForwardSettings((Address("192.0.2.53", 53),)),
+        ops=OpsSettings(Address("", 8080), Address("", 8181), Address("", 9153)),
+        workers=2,
+        log_level="info",
+    )
+    assert settings(MANIFESTS, AROUND) == (expected, ())
+
+
+ADDRESSES = [
+    ("10.0.0.1", Address("10.0.0.1", 53)),
+    ("10.0.0.1:1053", Address("10.0.0.1", 1053)),
+    (":1053", Address("", 1053)),
+    ("::1", Address("::1", 53)),
+    ("::", Address("::", 53)),
+    ("[::1]", Address("::1", 53)),
+    ("[::1]:0", Address("::1", 0)),
+    ("[fe80::1%eth0]:53", Address("fe80::1%eth0", 53)),
+    ("::1:1053", Address("::1:1053", 53)),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), ADDRESSES)
+def test_an_address_is_read(text: str, expected: Address) -> None:
+    assert address(text, "--listen", 53) == expected
+
+
+NO_ADDRESSES = [
+    ":",
+    "host",
+    "host:53",
+    "10.0.0",
+    "010.0.0.1",
+    "10.0.0.1:",
+    "10.0.0.1:x",
+    "10.0.0.1:65536",
+    "10.0.0.1:-1",
+    "10.0.0.1:٥٣",
+    "1.2.3.4:5:6",
+    "[::1",
+    "[::1]x",
+    "[::1]:",
+    "[]:53",
+    "[]",
+    "[host]:53",
+]
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0.1: 53", *NO_ADDRESSES])
+def test_what_is_no_address_is_named_with_its_flag(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--health .*: found .*, expected "):
+        address(text, "--health", 53)
+
+
+@given(st.ip_addresses(), st.integers(0, 65535))
+def test_an_address_reads_as_it_writes(host: Any, port: int) -> None:
+    written = Address(str(host), port)
+    assert address(str(written), "--listen", 53) == written
+    assert address(str(host), "--listen", port) == written
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    try:
+        read = address(text, "--listen", 53)
+    except SettingsError:
+        return
+    assert 0 <= read.port <= 65535
+    if read.host:
+        ip_address(read.host)
+
+
+def test_p_is_the_port_of_whatever_names_none() -> None:
+    listen = made(port=1053, listen=("127.0.0.1", "[::1]:53", "::1", "127.0.0.1:1053")).listen
+    assert listen == (Address("127.0.0.1", 1053), Address("::1", 53), Address("::1", 1053))
+    assert made(port=1053).listen == (Address("", 1053),)
+
+
+SOURCES: list[tuple[dict[str, Any], Surroundings, Any]] = [
+    ({}, AROUND._replace(in_pod=True), ManifestSource(("examples",))),
+    ({"manifests": (), "kubeconfig": "a"}, AROUND._replace(in_pod=True), ClusterSource("a")),
+    ({"manifests": (), "kubeconfig": "a", "context": "b"}, AROUND, ClusterSource("a", "b")),
+    ({"manifests": ()}, AROUND._replace(in_pod=True, kubeconfig="k"), ClusterSource()),
+    ({"manifests": ()}, AROUND._replace(kubeconfig="k:l"), ClusterSource("k:l")),
+    ({"manifests": (), "context": "b"}, AROUND._replace(kubeconfig="k"), ClusterSource("k", "b")),
+]
+
+
+@pytest.mark.parametrize(("flags", "around", "expected"), SOURCES)
+def test_the_source_is_flag_then_pod_then_environment(
+    flags: dict[str, Any], around: Surroundings, expected: Any
+) -> None:
+    assert made(around, **flags).source == expected
+
+
+def test_no_source_names_the_three_ways() -> None:
+    message = refused(manifests=())
+    assert all(way in message for way in ("--kubeconfig", "KUBECONFIG", "--manifests", "in a pod"))
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"kubeconfig": "a"}, "--manifests: found it beside --kubeconfig, expected one of them"),
+    ({"context": "a"}, "--context: found it beside --manifests, expected it beside --kubeconfig"),
+    ({"zone": ""}, "--zone '': found the root, expected a zone such as cluster.local"),
+    ({"zone": "."}, "--zone .: found the root, expected a zone such as cluster.local"),
+    ({"ttl": -1}, "--ttl -1: expected 0 to 3600 seconds"),
+    ({"ttl": 3601}, "--ttl 3601: expected 0 to 3600 seconds"),
+    ({"workers": "0"}, "--workers 0: expected auto, or a number from 1 to 64"),
+    ({"workers": "65"}, "--workers 65: expected auto, or a number from 1 to 64"),
+    ({"workers": "two"}, "--workers two: expected auto, or a number from 1 to 64"),
+    ({"upstream": ("192.0.2.9:0",)}, "--upstream 192.0.2.9:0: found the port 0, expected 1 to 65535"),
+]
+
+
+@pytest.mark.parametrize(("flags", "expected"), WRONG)
+def test_a_wrong_flag_is_one_clear_line(flags: dict[str, Any], expected: str) -> None:
+    assert refused(**flags) == expected
+
+
+@pytest.mark.parametrize("zone", ["a..b", "x" * 64, "a\\999"])
+def test_a_zone_is_a_domain_name(zone: str) -> None:
+    assert refused(zone=zone).startswith(f"--zone {zone}: found no domain name (")
+
+
+@pytest.mark.parametrize("zone", ["Cluster.Local", "cluster.local.", "CLUSTER.LOCAL"])
+def test_a_zone_is_the_same_in_every_spelling(zone: str) -> None:
+    assert made(zone=zone).zone.origin == names.from_text("cluster.local")
+
+
+def test_upstreams_are_asked_at_53_unless_they_say_otherwise() -> None:
+    upstreams = made(upstream=("192.0.2.9", "[2001:db8::9]:5300", "192.0.2.9:53"), port=1053).forward.upstreams
+    assert upstreams == (Address("192.0.2.9", 53), Address("2001:db8::9", 5300))
+
+
+LOOPS = [
+    ((), "127.0.0.1", True),
+    ((), "192.0.2.1", True),
+    ((), "::1", True),
+    ((), "192.0.2.2", False),
+    ((":1053",), "127.0.0.1", False),
+    ((":1053",), "127.0.0.1:1053", True),
+    (("0.0.0.0",), "127.0.0.53", True),
+    (("0.0.0.0",), "::1", False),
+    (("::",), "::1", True),
+    (("::",), "127.0.0.1", False),
+    (("127.0.0.1",), "127.0.0.1", True),
+    (("127.0.0.1",), "127.0.0.53", False),
+    (("::1",), "0:0:0:0:0:0:0:1", True),
+    (("127.0.0.1:0",), "127.0.0.1", False),
+]
+
+
+@pytest.mark.parametrize(("listen", "upstream", "is_loop"), LOOPS)
+def test_an_upstream_that_is_this_server_is_refused(listen: tuple[str, ...], upstream: str, is_loop: bool) -> None:
+    if is_loop:
+        assert "found an address this server listens on" in refused(listen=listen, upstream=(upstream,))
+    else:
+        assert made(listen=listen, upstream=(upstream,)).forward.upstreams
+
+
+def test_in_resolv_conf_this_server_is_left_out_with_a_warning() -> None:
+    around = AROUND._replace(resolv_conf="nameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver nobody\n")
+    made_of, warnings = settings(MANIFESTS, around)
+    assert made_of.forward.upstreams == (Address("192.0.2.53", 53),)
+    assert warnings == (
+        "resolv.conf: left out nameserver 'nobody', no IP address or one too many",
+        "resolv.conf: left out nameserver 127.0.0.53, it is this server",
+    )
+
+
+def test_without_upstreams_there_is_a_warning() -> None:
+    made_of, warnings = settings(MANIFESTS, AROUND._replace(resolv_conf=""))
+    assert made_of.forward.upstreams == ()
+    assert [warning.partition(":")[0] for warning in warnings] == ["no upstream"]
+
+
+@pytest.mark.parametrize(
+    "beside", [{"listen": (":1",)}, {"upstream": ("192.0.2.1",)}, {"zone": "a"}, {"pods": "verified"}, {"ttl": 0}]
+)
+def test_what_a_corefile_says_isnt_said_beside_one(beside: dict[str, Any]) -> None:
+    (name,) = beside
+    with pytest.raises(SettingsError, match=f"^--{name}: found it beside -conf, expected it in Corefile alone$"):
+        check_combination(Flags(conf="Corefile", **beside))
+
+
+def test_ports_and_processes_go_with_a_corefile() -> None:
+    check_combination(Flags(conf="Corefile", port=1053, workers="2", kubeconfig="a", health=":0", log_level="debug"))
