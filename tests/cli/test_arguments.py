@@ -1,0 +1,93 @@
+"""The command line as a shell sees it: real processes, their status and their one line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kdns
+from kdns.cli import arguments
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def ran(*args: str, **environment: str) -> tuple[int, str, str]:
+    """Status, standard output and standard error of `python -m kdns`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KUBE")}
+    done = subprocess.run(
+        [sys.executable, "-m", "kdns", *args],
+        cwd=REPOSITORY,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_version_is_one_line() -> None:
+    assert ran("--version") == (0, f"kdns {kdns.__version__}\n", "")
+
+
+def test_help_names_the_commands() -> None:
+    status, out, _ = ran("--help")
+    assert (status, "serve" in out) == (0, True)
+    assert ran() == (status, out, "")
+
+
+def test_help_of_serve_names_every_flag() -> None:
+    status, out, _ = ran("serve", "--help")
+    spellings = """--kubeconfig --context --manifests --zone --listen -p, -dns.port --upstream --pods --ttl --workers
+        --log-level --health --ready --metrics -conf"""
+    assert (status, [each for each in spellings.split() if each not in out]) == (0, [])
+
+
+def test_without_a_cluster_the_three_ways_are_named() -> None:
+    status, out, error = ran("serve")
+    assert (status, out, error.count("\n")) == (2, "", 1)
+    assert error.startswith("kdns: found no cluster to serve, expected one of: --kubeconfig FILE")
+
+
+def test_a_wrong_flag_ends_with_status_2_and_a_corefile_with_1() -> None:
+    assert ran("serve", "--manifests", "examples", "--listen", "here")[0] == 2
+    assert ran("-conf", "/etc/coredns/Corefile", "-dns.port", "1053") == (
+        1,
+        "",
+        "kdns: /etc/coredns/Corefile: found a Corefile, expected flags: this version reads flags only\n",
+    )
+
+
+COREFILE = "kdns: Corefile: found a Corefile, expected flags: this version reads flags only\n"
+RUNS: list[tuple[list[str], int, str]] = [
+    (["-conf", "Corefile"], 1, COREFILE),
+    (["--conf", "Corefile"], 1, COREFILE),
+    (["-conf=Corefile", "-dns.port=1053"], 1, COREFILE),
+    (["-p", "1053", "-conf", "Corefile"], 1, COREFILE),
+    (["-p=1053", "-conf", "Corefile"], 1, COREFILE),
+    (["-p1053", "--conf=Corefile"], 1, COREFILE),
+    (["serve", "-conf", "Corefile"], 1, COREFILE),
+    (["-conf", "Corefile", "--ttl", "5"], 2, "kdns: --ttl: found it beside -conf, expected it in Corefile alone\n"),
+    (["-conf"], 2, "kdns: Option '-conf' requires an argument.\n"),
+    (["nothing"], 2, "kdns: No such command 'nothing'.\n"),
+    (["serve", "extra"], 2, "kdns: Got unexpected extra argument (extra)\n"),
+    (["serve", "--ttl", "five"], 2, "kdns: Invalid value for '--ttl': 'five' is not a valid integer.\n"),
+    (
+        ["serve", "-p", "65536"],
+        2,
+        "kdns: Invalid value for '-p' / '-dns.port' / '--dns.port': 65536 is not in the range 0<=x<=65535.\n",
+    ),
+    (
+        ["serve", "--pods", "on"],
+        2,
+        "kdns: Invalid value for '--pods': 'on' is not one of 'disabled', 'insecure', 'verified'.\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("args", "status", "error"), RUNS)
+def test_arguments_are_read_as_coredns_reads_them_and_errors_are_one_line(
+    args: list[str], status: int, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (arguments.run(args), capsys.readouterr()) == (status, ("", error))

@@ -1,0 +1,105 @@
+"""serve up to the moment where it hands its settings to what serves."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import kdns
+from kdns.cli import arguments
+from kdns.config.settings import Address, ClusterSource, ManifestSource, OpsSettings, Settings, SettingsError
+
+
+def put_in_place(serve: Callable[[Settings], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes this what serves, instead of kdns.app with its sockets and processes."""
+    app = SimpleNamespace(serve=serve)
+    monkeypatch.setitem(sys.modules, "kdns.app", app)
+    monkeypatch.setattr(kdns, "app", app, raising=False)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings that would be served; serving them ends at once with status 7."""
+    seen: list[Settings] = []
+
+    def serve(settings: Settings) -> int:
+        seen.append(settings)
+        return 7
+
+    put_in_place(serve, monkeypatch)
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    return seen
+
+
+def test_the_status_is_that_of_serving(served: list[Settings]) -> None:
+    assert arguments.run(["serve", "--manifests", "a", "--manifests", "b", "--upstream", "192.0.2.1"]) == 7
+    assert served[0].source == ManifestSource(("a", "b"))
+
+
+def test_every_flag_reaches_its_setting(served: list[Settings]) -> None:
+    line = """serve --kubeconfig k --context c --zone z.example --listen 127.0.0.1 --listen [::1]:54 -p 1053
+        --upstream 192.0.2.1 --pods verified --ttl 30 --workers 3 --log-level debug
+        --health 127.0.0.1:0 --ready :1 --metrics [::1]:2"""
+    assert arguments.run(line.split()) == 7
+    (made,) = served
+    assert made.source == ClusterSource("k", "c")
+    assert made.listen == (Address("127.0.0.1", 1053), Address("::1", 54))
+    assert (made.zone.origin, made.zone.pods, made.zone.ttl) == (b"\x01z\x07example\0", "verified", 30)
+    assert made.forward.upstreams == (Address("192.0.2.1", 53),)
+    assert made.ops == OpsSettings(Address("127.0.0.1", 0), Address("", 1), Address("::1", 2))
+    assert (made.workers, made.log_level) == (3, "debug")
+
+
+def test_kubeconfig_of_the_environment_is_honoured(served: list[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/home/me/config")
+    assert arguments.run(["serve", "--upstream", "192.0.2.1"]) == 7
+    assert served[0].source == ClusterSource("/home/me/config")
+
+
+def test_an_own_loopback_upstream_is_seen(served: list[Settings], capsys: pytest.CaptureFixture[str]) -> None:
+    assert arguments.run(["serve", "--manifests", "a", "--upstream", "127.0.0.1"]) == 2
+    assert "found an address this server listens on" in capsys.readouterr().err
+    assert served == []
+
+
+def test_what_cant_be_served_is_one_line_and_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve(_: Settings) -> int:
+        raise SettingsError("127.0.0.1:53: found it taken, expected a free port")
+
+    put_in_place(serve, monkeypatch)
+    assert arguments.run(["serve", "--manifests", "a", "--upstream", "192.0.2.1"]) == 1
+    assert capsys.readouterr() == ("", "kdns: 127.0.0.1:53: found it taken, expected a free port\n")
+
+
+TWICE = """
+import os, sys
+from kdns.cli import serve
+serve._keep_standard_input()
+for _ in range(2):
+    if os.fork() == 0:
+        from kdns.sources import files
+        sys.stdout.write(files.read("-").decode())
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_standard_input_can_be_read_again_by_a_controller_that_is_replaced() -> None:
+    done = subprocess.run([sys.executable, "-c", TWICE], input=b"kind: Service\n", capture_output=True, check=True)
+    assert done.stdout == b"kind: Service\n" * 2
+
+
+def test_standard_input_that_is_a_file_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"kind: Pod\n")
+    with (tmp_path / "in").open("rb") as file:
+        done = subprocess.run([sys.executable, "-c", TWICE], stdin=file, capture_output=True, check=True)
+    assert done.stdout == b"kind: Pod\n" * 2
