@@ -2,7 +2,8 @@
 
 What makes such a name exist depends on the mode: the namespace alone (insecure), a pod with
 that address in it (verified), or nothing (disabled). So each mode is the owner whose entry
-must be there. Source: the conventions of kube-dns that CoreDNS kept; no specification.
+must be there. Every spelling of an address is its name, since owners are made of addresses.
+Source: the conventions of kube-dns that CoreDNS kept; no specification.
 """
 
 from collections.abc import Callable, Container

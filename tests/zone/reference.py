@@ -47,7 +47,7 @@ class Written:
         self.nodes: dict[str, Node] = {}
         self.origin = origin
         self.namespaces = cluster.every_namespace
-        self.endless_pods = setup.pods == "insecure"
+        self.pods, self.verified = setup.pods, cluster.pods
         self.put("", "SOA", "")
         for empty in ("svc.", "pod.", "ns.dns.", "dns-version."):
             self.nodes[empty + origin] = {}
@@ -138,12 +138,17 @@ class Written:
     def node(self, name: str) -> Node | None:
         """The records of a name, none for an empty non-terminal; None for a name that doesn't exist."""
         labels = name.removesuffix(self.origin).removesuffix(".").split(".")
-        if self.endless_pods and len(labels) == 3 and labels[2] == "pod" and labels[1] in self.namespaces:
+        if len(labels) == 3 and labels[2] == "pod":
             address = undashed(labels[0])
-            return None if address is None else pod_node(name, address)
+            return pod_node(name, address) if address is not None and self.pod_exists(labels[1], address) else None
         if name in self.nodes:
             return self.nodes[name]
         return {} if any(other.endswith("." + name) for other in self.nodes) else None
+
+    def pod_exists(self, space: str, address: str) -> bool:
+        if self.pods == "verified":
+            return any(space == other and same(address, ip) for other, ip in self.verified)
+        return self.pods == "insecure" and space in self.namespaces
 
 
 class Reference:
