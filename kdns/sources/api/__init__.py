@@ -5,6 +5,6 @@ which credentials, for a kubeconfig by way of login, which runs in a process of 
 the one importer of the client library; kubeconfig checks the file that is given to it.
 """
 
-from kdns.sources.api.source import ApiSource, ResourceStatus
+from kdns.sources.api.source import ApiSource
 
-__all__ = ["ApiSource", "ResourceStatus"]
+__all__ = ["ApiSource"]

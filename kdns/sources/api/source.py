@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from random import SystemRandom
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from kdns import __version__
-from kdns.cluster.counters import Counters
 from kdns.cluster.decode import DecodeOptions
 from kdns.cluster.objects import Delta, Key, Problem, Resource, Stamp
 from kdns.cluster.reflector import LIST_IDLE_S, Reflector, Wait
@@ -24,6 +23,7 @@ from kdns.config.settings import ClusterSource
 from kdns.sources.api.account import account_of
 from kdns.sources.credentials import Account, Credentials
 from kdns.sources.errors import SourceError
+from kdns.sources.status import ResourceStatus
 from kdns.sources.wire import Lines, Link, OversizeError, Response, SilenceError
 
 _PAGE_LIMIT_BYTES: Final = 64 << 20  # 500 full slices are some 30 MB; what is larger is asked for in smaller pages
@@ -38,15 +38,6 @@ class Log(Protocol):
 
     def info(self, event: str, /, **keys: Any) -> Any: ...
     def warning(self, event: str, /, **keys: Any) -> Any: ...
-
-
-class ResourceStatus(NamedTuple):
-    """How a resource is doing."""
-
-    synced: bool
-    age_s: float | None  # since the last proof that what is known is current; None before the first
-    trouble: str | None  # one line, None where all is well
-    counters: Counters
 
 
 class ApiSource:

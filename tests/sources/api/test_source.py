@@ -11,9 +11,10 @@ import pytest
 from kdns.cluster.decode import DecodeOptions
 from kdns.cluster.objects import Delta, Drop, Key, Put, Reset, Resource, Synced
 from kdns.config.settings import ClusterSource
-from kdns.sources.api import ApiSource, ResourceStatus
+from kdns.sources.api import ApiSource
 from kdns.sources.credentials import Credentials
 from kdns.sources.errors import SourceError
+from kdns.sources.status import ResourceStatus
 from tests.cluster.api_server import Cluster, bookmark, error, event, page, service, status
 from tests.sources.sinful_server import Behaviour, SinfulServer, answer, chunk, sends, serving, stalls, streams
 from tests.virtual_time import run
