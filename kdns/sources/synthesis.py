@@ -92,7 +92,7 @@ def complete(found: Sequence[Found]) -> Completed:
 # Services
 
 
-def _cluster_ips(services: Iterable[Found]) -> dict[Key, tuple[str, ...]]:
+def _cluster_ips(services: Sequence[Found]) -> dict[Key, tuple[str, ...]]:
     """The addresses that Services lack."""
     missing = {service.key: lacks for service in services if (lacks := _lacking(_mapping(service.value, "spec")))}
     given = _packed(text for service in services for text in _given(_mapping(service.value, "spec")))
