@@ -245,7 +245,7 @@ class _Supervisor:
         if timeout is not None and (late := self.now - before - timeout) > _LATE_S:
             self.log.warning("supervisor_was_kept_waiting", late_s=round(late, 3))
             for _, child in self.living:
-                child.heard += late
+                child.heard = self.now
         for key, _ in ready:
             if isinstance(key.data, _Seat):
                 self._hear(key.data)
