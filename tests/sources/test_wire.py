@@ -254,6 +254,12 @@ def test_gzip_that_fills_a_step_to_the_brim_inflates_whole(size: int) -> None:
     inflater.end()
 
 
+def test_what_can_be_inflated_is_not_held_back_until_more_comes() -> None:
+    body = bytes(3 << 20)
+    # All but the trailer, whose octets would make zlib give what it still has.
+    assert Inflater(None).feed(gzip.compress(body)[:-8]) == body
+
+
 def test_a_zlib_stream_is_no_gzip() -> None:
     with pytest.raises(WireError):
         Inflater(None).feed(zlib.compress(b"x"))
