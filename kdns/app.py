@@ -26,10 +26,8 @@ def serve(settings: Settings) -> int:
     """Serves until told to stop; the exit status. Raises SettingsError before anything is served."""
     logs.configure(settings.log_level, "supervisor")
     log = structlog.get_logger()
-    slots = open_sockets(settings.listen, settings.workers)
-    settings = replace(
-        settings, listen=tuple(address_of(sock) for sock in slots[0].udp)
-    )  # with the ports that 0 became
+    opened = open_sockets(settings.listen, settings.workers)
+    settings = replace(settings, listen=opened.listen)
     ops = open_ops({"health": settings.ops.health, "ready": settings.ops.ready, "metrics": settings.ops.metrics})
     log.info(
         "listening",
@@ -39,7 +37,7 @@ def serve(settings: Settings) -> int:
     )
     gc.freeze()  # what is imported by now is shared with the children: no collection shall copy its pages
     return supervise(
-        slots=slots,
+        slots=opened.slots,
         ops=ops,
         run_worker=partial(run_worker, settings=settings),
         run_controller=partial(run_controller, settings=settings),

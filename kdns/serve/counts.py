@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from kdns.dns import types
 from kdns.ops.metrics import OTHER, Counts
+from kdns.serve import udp
 from kdns.serve.responder import Responder
 from kdns.serve.stream import StreamServer
-from kdns.serve.udp import UdpDoor
 from kdns.steps.forward import Forward
 
 _ZONE = "."  # the best fitting key of the server block, as CoreDNS counts
@@ -18,7 +18,7 @@ _VIEW = ""
 
 
 def counts(
-    responders: Iterable[Responder], doors: Iterable[UdpDoor], streams: Iterable[StreamServer], forward: Forward
+    responders: Iterable[Responder], doors: Iterable[udp.Door], streams: Iterable[StreamServer], forward: Forward
 ) -> Counts:
     """Everything counted so far, since the worker's start."""
     total: Counter[tuple[str, tuple[str, ...]]] = Counter()

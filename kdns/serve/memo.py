@@ -22,10 +22,11 @@ _OVERHEAD: Final = 450
 class Remembered:
     """A finished reply but for its id, and the cell that counts how often it is given."""
 
-    __slots__ = ("cell", "octets", "owners", "rotating", "turn")
+    __slots__ = ("cell", "octets", "owners", "rotating", "size", "turn")
 
     def __init__(self, reply: Reply, owners: tuple[Owner, ...], cell: list[int]) -> None:
         self.octets = reply.octets[2:]
+        self.size = len(reply.octets)
         self.owners = owners if len(owners) == 1 else tuple(dict.fromkeys(owners))  # a loop of names has one twice
         self.cell = cell
         self.turn = 0

@@ -110,6 +110,10 @@ class Responder:
         """How many replies are remembered."""
         return len(self._memo)
 
+    def converse(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
+        """As respond, remembered or not; for a transport that doesn't look into the memo itself."""
+        return self.recall(octets) or self.respond(octets, client, send)
+
     def respond(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
         """The reply; None if send will be called with it later, or never since there is none to give."""
         try:

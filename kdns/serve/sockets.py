@@ -35,6 +35,10 @@ _HINTS: Final = {
 _HINTS[errno.EPERM] = _HINTS[errno.EACCES]
 
 
+class PortTakenError(SettingsError):
+    """Somebody else has the port."""
+
+
 class SlotSockets(NamedTuple):
     """What one worker slot listens on, in the order of the addresses; TCP sockets are listening already."""
 
@@ -42,86 +46,113 @@ class SlotSockets(NamedTuple):
     tcp: tuple[socket.socket, ...]
 
 
-def open_sockets(listen: Sequence[Address], workers: int) -> list[SlotSockets]:
+class Opened(NamedTuple):
+    """What is listened on: the addresses as asked for, with the ports that 0 became, and each slot's sockets."""
+
+    listen: tuple[Address, ...]
+    slots: tuple[SlotSockets, ...]
+
+
+def open_sockets(listen: Sequence[Address], workers: int) -> Opened:
     """The sockets of each slot; all slots have the same addresses and, where port 0 was asked, the same free port.
 
-    Host "" is every address of the machine, of both families; "::" is every IPv6 address
-    alone. Raises SettingsError, with everything closed again, if one can't be had.
+    Host "" is every address of the machine: a socket for each family, so that what comes in
+    says by its socket which one it is of. Raises SettingsError, with everything closed again,
+    if one can't be had.
     """
     with ExitStack() as opened:
-        pairs = [_open_address(address, workers, opened) for address in listen]
+        firsts = [_open_firsts(address, opened) for address in listen]
+        places = [_share(first, workers, opened) for group in firsts for first in group]
         opened.pop_all()
-    return [
-        SlotSockets(tuple(udp[slot] for udp, _ in pairs), tuple(tcp[slot] for _, tcp in pairs))
-        for slot in range(workers)
-    ]
+    bound = (Address(asked.host, address_of(group[0]).port) for asked, group in zip(listen, firsts, strict=True))
+    return Opened(tuple(bound), tuple(_slot([place[slot] for place in places]) for slot in range(workers)))
+
+
+def _slot(sockets: Sequence[socket.socket]) -> SlotSockets:
+    return SlotSockets(
+        udp=tuple(sock for sock in sockets if sock.type == socket.SOCK_DGRAM),
+        tcp=tuple(sock for sock in sockets if sock.type == socket.SOCK_STREAM),
+    )
 
 
 def open_ops(addresses: Mapping[str, Address]) -> dict[str, socket.socket]:
-    """A listening TCP socket for each address, under the same key. Raises SettingsError."""
+    """A listening TCP socket for each address, under the same key; one of both families for host "".
+
+    Raises SettingsError.
+    """
     with ExitStack() as opened:
         sockets = {}
         for name, address in addresses.items():
-            sockets[name] = _open(address, socket.SOCK_STREAM, opened)
+            place = address._replace(host=_every_address()[-1]) if address.host == "" else address
+            sockets[name] = _open(place, socket.SOCK_STREAM, opened, both=address.host == "")
             _listen(sockets[name], address)
         opened.pop_all()
     return sockets
 
 
 def address_of(sock: socket.socket) -> Address:
-    """Where a socket is bound, with the port that port 0 became; host "" where it is every address of both families."""
-    host, port = sock.getsockname()[:2]
-    return Address("" if host == "::" and _is_dual(sock) else host, port)
+    """Where a socket is bound, with the port that port 0 became."""
+    return Address(*sock.getsockname()[:2])
 
 
-def _open_address(address: Address, workers: int, opened: ExitStack) -> tuple[list[socket.socket], list[socket.socket]]:
-    """The UDP and the TCP sockets of an address, one per slot."""
-    first_udp, first_tcp = _open_pair(address, opened)
-    bound = Address(address.host, address_of(first_udp).port)
-    udp = _share(first_udp, bound, workers, opened)
-    tcp = _share(first_tcp, bound, workers, opened)
-    for sock in tcp:
-        _listen(sock, bound)
-    return udp, tcp
-
-
-def _open_pair(address: Address, opened: ExitStack) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a TCP socket on the same port."""
+def _open_firsts(address: Address, opened: ExitStack) -> list[socket.socket]:
+    """A UDP and a TCP socket on one port, for each family that the address is of."""
     for _ in range(_TRIES if address.port == 0 else 1):
         with ExitStack() as tried:
-            udp = _open(address, socket.SOCK_DGRAM, tried)
-            bound = Address(address.host, address_of(udp).port)
             try:
-                tcp = _open(bound, socket.SOCK_STREAM, tried)
-            except SettingsError:
+                firsts = _open_all(address, tried)
+            except PortTakenError:
                 if address.port:
                     raise
                 continue
             opened.enter_context(tried.pop_all())
-            return udp, tcp
+            return firsts
     raise SettingsError(f"listen on {address}: no port is free for both UDP and TCP ({_TRIES} tried)")
 
 
-def _share(first: socket.socket, address: Address, workers: int, opened: ExitStack) -> list[socket.socket]:
-    """The first socket and as many more on its address as there are other slots.
+def _open_all(address: Address, opened: ExitStack) -> list[socket.socket]:
+    firsts: list[socket.socket] = []
+    port = address.port
+    for host in _every_address() if address.host == "" else (address.host,):
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            sock = _open(Address(host, port), kind, opened)
+            port = address_of(sock).port
+            firsts.append(sock)
+    return firsts
+
+
+def _every_address() -> tuple[str, ...]:
+    """The wildcard addresses of the families that the machine speaks."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return ("0.0.0.0",)  # noqa: S104 - every address is what was asked for
+    return ("0.0.0.0", "::")  # noqa: S104
+
+
+def _share(first: socket.socket, workers: int, opened: ExitStack) -> list[socket.socket]:
+    """The first socket and as many more on its address as there are other slots; TCP sockets listen.
 
     The first is bound without SO_REUSEPORT, so that it fails where another kdns (which
     would share the port with anybody of its uid) is at work, and offers to share only afterwards.
     """
-    if workers == 1:
-        return [first]
-    first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    return [first, *(_open(address, first.type, opened, shared=True) for _ in range(workers - 1))]
+    address = address_of(first)
+    shared = [first]
+    if workers > 1:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        shared += (_open(address, first.type, opened, shared=True) for _ in range(workers - 1))
+    if first.type == socket.SOCK_STREAM:
+        for sock in shared:
+            _listen(sock, address)
+    return shared
 
 
-def _open(address: Address, kind: int, opened: ExitStack, *, shared: bool = False) -> socket.socket:
+def _open(address: Address, kind: int, opened: ExitStack, *, shared: bool = False, both: bool = False) -> socket.socket:
     """A bound socket. Raises SettingsError."""
-    protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
-    if address.host == "" and (sock := _open_dual(address.port, kind, opened, shared)) is not None:
-        return sock
     try:
         ((family, _, _, _, target), *_) = socket.getaddrinfo(
-            address.host or "0.0.0.0",  # noqa: S104 - every address is what was asked for
+            address.host,
             address.port,
             type=kind,
             flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
@@ -129,29 +160,18 @@ def _open(address: Address, kind: int, opened: ExitStack, *, shared: bool = Fals
     except socket.gaierror as error:
         raise SettingsError(f"listen on {address}: {address.host!r} is no IP address") from error
     try:
-        return _bind(family, kind, target, opened, shared=shared, dual=False)
+        return _bind(family, kind, target, opened, shared=shared, both=both)
     except OSError as error:
-        raise _explain(protocol, address, error) from error
-
-
-def _open_dual(port: int, kind: int, opened: ExitStack, shared: bool) -> socket.socket | None:
-    """One socket for every address of both families; None where the machine has no IPv6. Raises SettingsError."""
-    try:
-        return _bind(socket.AF_INET6, kind, ("::", port), opened, shared=shared, dual=True)
-    except OSError as error:
-        if error.errno in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}:
-            return None
-        protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
-        raise _explain(protocol, Address("", port), error) from error
+        raise _explain("UDP" if kind == socket.SOCK_DGRAM else "TCP", address, error) from error
 
 
 def _bind(
-    family: int, kind: int, target: tuple[Any, ...], opened: ExitStack, *, shared: bool, dual: bool
+    family: int, kind: int, target: tuple[Any, ...], opened: ExitStack, *, shared: bool, both: bool
 ) -> socket.socket:
     sock = opened.enter_context(socket.socket(family, kind))
     sock.setblocking(False)
     if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if both else 1)
     if kind == socket.SOCK_DGRAM:
         with suppress(OSError):  # where the system has a limit that it doesn't cut to, its own size will do
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
@@ -188,10 +208,7 @@ def _listen(sock: socket.socket, address: Address) -> None:
         raise _explain("TCP", address, error) from error
 
 
-def _is_dual(sock: socket.socket) -> bool:
-    return not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
-
-
 def _explain(protocol: str, address: Address, error: OSError) -> SettingsError:
     reason = _HINTS.get(error.errno or 0, f"the system refuses: {error.strerror}")
-    return SettingsError(f"listen on {address} ({protocol}): {reason}")
+    kind = PortTakenError if error.errno == errno.EADDRINUSE else SettingsError
+    return kind(f"listen on {address} ({protocol}): {reason}")

@@ -18,15 +18,16 @@ from kdns.config.settings import Settings
 from kdns.dns.reply import TCP_LIMIT, udp_limit
 from kdns.ops import logs
 from kdns.ops.metrics import encode_report
+from kdns.serve import udp
 from kdns.serve.control import Control, WorkerStart
 from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
 from kdns.serve.local import own_addresses
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder, Send
+from kdns.serve.responder import Door, Responder
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
-from kdns.serve.udp import MAPPED, UdpDoor
+from kdns.serve.udp import open_door
 from kdns.steps.chain import Rest, compose, in_order
 from kdns.steps.forward import Forward
 from kdns.steps.kubernetes import Kubernetes
@@ -69,8 +70,8 @@ class Worker:
         self._loop = loop
         self._forward = Forward(settings.forward, loop=loop, random=SystemRandom())
         self._chain = _chain(settings, self.index, self._forward)
-        self._responders: dict[Door, Responder] = {}
-        self._doors: list[UdpDoor] = []
+        self._responders: list[Responder] = []
+        self._doors: list[udp.Door] = []
         self._streams: list[StreamServer] = []
         self._link: WorkerLink | None = None
         self._control: Control | None = None
@@ -81,22 +82,21 @@ class Worker:
         self._loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
         self._control = Control(start.control, self._loop, on_channel=self._connect, on_lost=self.stopped.set)
         for sock in start.udp:
-            own, mapped = self._responders_of(sock, "udp")
-            self._doors.append(UdpDoor(sock, own, mapped, self._loop))
+            memo = Memo(_MEMO_BYTES["udp"])
+            self._doors.append(open_door(sock, self._responder(sock, "udp", memo), memo, self._loop))
         for sock in start.tcp:
-            own, mapped = self._responders_of(sock, "tcp")
-            self._streams.append(await serve_stream(sock, _Conversation(own, mapped), StreamLimits()))
+            responder = self._responder(sock, "tcp", Memo(_MEMO_BYTES["tcp"]))
+            self._streams.append(await serve_stream(sock, responder.converse, StreamLimits()))
 
     async def close(self) -> None:
         """Answers what has arrived, waits a while for what upstreams owe, and closes."""
         for door in self._doors:
-            door.drain()
             door.close()
         for stream in self._streams:
             stream.close()
         deadline = self._loop.time() + _FINISH_S
-        while self._busy and self._loop.time() < deadline:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - once, at the end; the parts it waits for owe nobody an event
+        while self._busy and self._loop.time() < deadline:  # noqa: ASYNC110 - once; what it waits for owes it no event
+            await asyncio.sleep(0.02)
         self._forward.close()
 
     @property
@@ -108,7 +108,7 @@ class Worker:
     def changed(self, patch: Patch) -> None:
         """As Keeper.changed."""
         touched = self.index.apply(patch)
-        for responder in self._responders.values():
+        for responder in self._responders:
             responder.forget(touched)
         self._changed += len(patch.puts)
         if self._changed > _FREEZE_AFTER:
@@ -117,14 +117,14 @@ class Worker:
     def replaced(self, staged: Index, revision: int, serial: int) -> None:
         """As Keeper.replaced."""
         self.index.adopt(staged, revision, serial)
-        for responder in self._responders.values():
+        for responder in self._responders:
             responder.forget_all()
         self._freeze()
         _log.info("index_loaded", revision=revision, entries=len(self.index.entries))
 
     def report(self) -> bytes:
         """As Keeper.report."""
-        return encode_report(counts(self._responders.values(), self._doors, self._streams, self._forward))
+        return encode_report(counts(self._responders, self._doors, self._streams, self._forward))
 
     def _freeze(self) -> None:
         """Takes what lives long out of the garbage collector's walks: no pause grows with the cluster."""
@@ -143,40 +143,24 @@ class Worker:
         if self._control is not None:
             self._control.renew()
 
-    def _responders_of(self, sock: socket.socket, transport: str) -> tuple[Responder, Responder]:
-        """Who answers at a socket, and who answers its IPv4 clients where it takes both families."""
-        family = "1" if sock.family == socket.AF_INET else "2"
-        server = f"dns://{address_of(sock)}"
-        own = self._responder(Door(server, transport, family))
-        return own, self._responder(Door(server, transport, "1")) if family == "2" else own
-
-    def _responder(self, door: Door) -> Responder:
-        if door not in self._responders:
-            self._responders[door] = Responder(
-                door,
-                self._chain,
-                limit=udp_limit if door.transport == "udp" else lambda _: TCP_LIMIT,
-                recursion=bool(self._settings.forward.upstreams),
-                memo=Memo(_MEMO_BYTES[door.transport]),
-                log=_log,
-            )
-        return self._responders[door]
-
-
-class _Conversation:
-    """Answers the messages of TCP connections at one socket."""
-
-    __slots__ = ("_mapped", "_own")
-
-    def __init__(self, own: Responder, mapped: Responder) -> None:
-        self._own = own
-        self._mapped = mapped
-
-    def __call__(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
-        host, port = client
-        if host.startswith(MAPPED):
-            return self._mapped.recall(octets) or self._mapped.respond(octets, (host.removeprefix(MAPPED), port), send)
-        return self._own.recall(octets) or self._own.respond(octets, client, send)
+    def _responder(self, sock: socket.socket, transport: str, memo: Memo) -> Responder:
+        """Who answers what comes in at a socket."""
+        bound = address_of(sock)
+        every = bound._replace(host="")
+        responder = Responder(
+            Door(
+                server=f"dns://{every if every in self._settings.listen else bound}",
+                transport=transport,
+                family="1" if sock.family == socket.AF_INET else "2",
+            ),
+            self._chain,
+            limit=udp_limit if transport == "udp" else lambda _: TCP_LIMIT,
+            recursion=bool(self._settings.forward.upstreams),
+            memo=memo,
+            log=_log,
+        )
+        self._responders.append(responder)
+        return responder
 
 
 def _chain(settings: Settings, index: Index, forward: Forward) -> Rest:

@@ -1,0 +1,170 @@
+"""recvmmsg and sendmmsg: many datagrams for one system call; the one importer of ctypes.
+
+A Batch is a socket's room for SLOTS datagrams. A query lies in its slot, and the reply is
+written over it: its id stays where it is, and so do the client's address and, on a wildcard
+socket, the address that was asked, so that nothing is copied but the reply's octets. All
+buffers live as long as the batch; nothing is allocated per datagram.
+
+Linux alone has both calls with this layout (recvmmsg(2), sendmmsg(2), struct msghdr of
+socket.h); available says so, and udp has a path without them.
+"""
+
+import ctypes
+import mmap
+import socket
+import struct
+import sys
+from typing import Any, Final
+
+SLOTS: Final = 64
+SLOT_BYTES: Final = 4096  # the longest query taken, and the longest reply over UDP that can be asked for
+
+_NAME_BYTES: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}  # struct sockaddr_in, sockaddr_in6
+# One control message: its header of 16 octets, then struct in_pktinfo or in6_pktinfo, padded to 8.
+_CONTROL_BYTES: Final = {socket.AF_INET: 16 + 16, socket.AF_INET6: 16 + 24}
+# Where in a control message the interface's number is.
+_LOCAL6: Final = 32
+_INTERFACE: Final = {socket.AF_INET: 16, socket.AF_INET6: _LOCAL6}
+_ANY_INTERFACE: Final = bytes(4)
+_CONTROL: Final = struct.Struct("@Nii")  # struct cmsghdr: length with this header, level, type
+
+
+class _Iovec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("len", ctypes.c_size_t))
+
+
+class _Header(ctypes.Structure):
+    """struct msghdr."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_len", ctypes.c_uint32),
+        ("iov", ctypes.c_void_p),
+        ("iov_len", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_len", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Message(ctypes.Structure):
+    """struct mmsghdr."""
+
+    _fields_ = (("header", _Header), ("octets", ctypes.c_uint32))
+
+
+_MESSAGE_BYTES: Final = ctypes.sizeof(_Message)
+_WORDS: Final = _MESSAGE_BYTES // 4
+_OCTETS: Final = _Message.octets.offset // 4
+
+
+def _calls() -> tuple[Any, Any] | None:
+    if not sys.platform.startswith("linux") or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return None
+    library = ctypes.CDLL(None, use_errno=True)
+    try:
+        return library.recvmmsg, library.sendmmsg
+    except AttributeError:  # a C library without them
+        return None
+
+
+_CALLS: Final = _calls()
+available: Final = _CALLS is not None
+
+
+class Batch:
+    """A socket's slots. Slot n has its octets at n * SLOT_BYTES of room, lengths[n] of them received, sizes[n] to send."""
+
+    __slots__ = (
+        "_control_bytes",
+        "_controls",
+        "_fd",
+        "_interface",
+        "_keep",
+        "_name_bytes",
+        "_names",
+        "_received",
+        "_recvmmsg",
+        "_sendmmsg",
+        "_sent",
+        "lengths",
+        "room",
+        "sizes",
+    )
+
+    def __init__(self, sock: socket.socket, *, wildcard: bool) -> None:
+        """Wildcard: the socket tells with each datagram which address it was sent to. Sockets don't block."""
+        assert _CALLS is not None, "ask available first"
+        self._recvmmsg, self._sendmmsg = _CALLS
+        self._fd = sock.fileno()
+        self._name_bytes = _NAME_BYTES[sock.family]
+        self._control_bytes = _CONTROL_BYTES[sock.family] if wildcard else 0
+        self._interface = _INTERFACE[sock.family]
+        self.room = _buffer(SLOTS * SLOT_BYTES)
+        self._names = _buffer(SLOTS * self._name_bytes)
+        self._controls = _buffer(SLOTS * max(self._control_bytes, 1))
+        into, out_of = (_Iovec * SLOTS)(), (_Iovec * SLOTS)()
+        self._received, self._sent = (_Message * SLOTS)(), (_Message * SLOTS)()
+        for slot in range(SLOTS):
+            self._point(self._received[slot].header, into[slot], slot)
+            self._point(self._sent[slot].header, out_of[slot], slot)
+        self.lengths = memoryview(self._received).cast("B").cast("I")[_OCTETS::_WORDS]
+        self.sizes = memoryview(out_of).cast("B").cast("Q")[1::2]
+        self._keep = into, out_of  # what only pointers lead to
+
+    def receive(self) -> int:
+        """Fills slots from the first on; how many. 0: nothing has come."""
+        count: int = self._recvmmsg(self._fd, self._received, SLOTS, 0, None)
+        return max(count, 0)  # an error is that of a single client, or EAGAIN; the event loop asks again
+
+    def send(self, first: int, end: int) -> int:
+        """Sends the replies in slots first to end - 1; how many the kernel didn't take."""
+        unsent = 0
+        if self._control_bytes:
+            self._forget_interfaces(first, end)
+        while first < end:
+            sent: int = self._sendmmsg(self._fd, ctypes.byref(self._sent, first * _MESSAGE_BYTES), end - first, 0)
+            if sent <= 0:  # the first of them: its client can't be reached, or the socket is full
+                unsent += 1
+                sent = 1
+            first += sent
+        return unsent
+
+    def name(self, slot: int) -> bytes:
+        """The client's address in a slot, as struct sockaddr_in or sockaddr_in6."""
+        start = slot * self._name_bytes
+        return self._names[start : start + self._name_bytes]
+
+    def ancillary(self, slot: int) -> list[tuple[int, int, bytes]]:
+        """What to send along, by the socket's own sendmsg, so that a later reply leaves from the address asked."""
+        if not self._control_bytes:
+            return []
+        start = slot * self._control_bytes
+        length, level, kind = _CONTROL.unpack_from(self._controls, start)
+        return [(level, kind, self._controls[start + _CONTROL.size : start + length])]
+
+    def _point(self, header: _Header, vector: _Iovec, slot: int) -> None:
+        vector.base, vector.len = _address(self.room) + slot * SLOT_BYTES, SLOT_BYTES
+        header.name, header.name_len = _address(self._names) + slot * self._name_bytes, self._name_bytes
+        header.iov, header.iov_len = ctypes.addressof(vector), 1
+        if self._control_bytes:
+            header.control = _address(self._controls) + slot * self._control_bytes
+            header.control_len = self._control_bytes
+
+    def _forget_interfaces(self, first: int, end: int) -> None:
+        """Leaves the way of replies to the routing table, but for link-local clients."""
+        for slot in range(first, end):
+            start = slot * self._control_bytes
+            at = start + self._interface
+            if self._interface == _LOCAL6 and self._controls[start + 16 : start + 17] == b"\xfe":
+                continue
+            self._controls[at : at + 4] = _ANY_INTERFACE
+
+
+def _buffer(size: int) -> mmap.mmap:
+    """Octets at a fixed place; a slice of an mmap is bytes at once, and a dictionary takes those."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _address(buffer: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))

@@ -1,0 +1,216 @@
+"""UDP doors: one contract for the batched and the plain way, on real sockets."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+
+import dns.message
+import pytest
+
+from kdns.config.settings import Address
+from kdns.dns import types
+from kdns.dns.records import Answer, RecordSet
+from kdns.dns.reply import udp_limit
+from kdns.serve import mmsg
+from kdns.serve.memo import Memo
+from kdns.serve.responder import Door as Place
+from kdns.serve.responder import Responder
+from kdns.serve.sockets import open_sockets
+from kdns.serve.udp import BatchDoor, Door, PlainDoor
+from kdns.steps.chain import Answered, Done, Outcome, Request, compose
+from kdns.zone.entry import Owner
+
+OWNER = (Owner(b"o"),)
+DOORS = [
+    pytest.param(PlainDoor, id="plain"),
+    pytest.param(
+        BatchDoor, id="batched", marks=pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
+    ),
+]
+
+
+class Script:
+    """A step that answers by the first label: remembered, addresses, later, or big."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Done] = []
+        self.clients: list[tuple[str, int]] = []
+
+    def ask(self, request: Request, _rest: object, done: Done) -> Outcome | None:
+        self.clients.append(request.client)
+        query = request.query
+        label = query.name[1 : 1 + query.name[0]]
+        if label == b"later":
+            self.waiting.append(done)
+            return None
+        count = {b"many": 3, b"big": 500}.get(label, 1)
+        addresses = [bytes((10, 0, i >> 8, i & 255)) for i in range(count)]
+        return Answered(Answer(answers=(RecordSet(query.qname, types.A, 5, addresses),)), OWNER)
+
+
+class Quiet:
+    def error(self, event: str, **_keys: object) -> None:
+        pytest.fail(event)
+
+
+@asynccontextmanager
+async def serving(kind: type[Door], host: str) -> AsyncIterator[tuple[Script, Door, socket.socket, Responder]]:
+    script = Script()
+    with ExitStack() as stack:
+        opened = open_sockets([Address(host, 0)], 1)
+        for sock in (*opened.slots[0].udp, *opened.slots[0].tcp):
+            stack.enter_context(sock)
+        memo = Memo(1 << 20)
+        responder = Responder(
+            Place("dns://:53", "udp", "1"), compose((script,)), limit=udp_limit, recursion=True, memo=memo, log=Quiet()
+        )
+        sock = opened.slots[0].udp[0]
+        door = kind(sock, responder, memo, asyncio.get_running_loop())
+        try:
+            yield script, door, sock, responder
+        finally:
+            door.close()
+
+
+@pytest.fixture
+def client() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.bind(("127.0.0.1", 0))
+        made.setblocking(False)
+        yield made
+
+
+def query(name: str, ident: int = 1) -> bytes:
+    made = dns.message.make_query(name, "A")
+    made.id = ident
+    return made.to_wire()
+
+
+async def receive(client: socket.socket) -> tuple[dns.message.Message, tuple[str, int]]:
+    loop = asyncio.get_running_loop()
+    octets, source = await asyncio.wait_for(loop.sock_recvfrom(client, 65535), 10)
+    return dns.message.from_wire(octets), source
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_each_reply_has_its_query_s_id_and_question(kind: type[Door], client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (_, _, sock, _):
+            names = ["a.", "many.", "a.", "big.", "B.", "many."] * 15  # more than a batch
+            for ident, name in enumerate(names):
+                client.sendto(query(name, ident), sock.getsockname())
+            seen = [(await receive(client))[0] for _ in names]
+            assert {(reply.id, str(reply.question[0].name)) for reply in seen} == set(enumerate(names))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_silence_and_waiting_leave_the_neighbours_replies_alone(kind: type[Door], client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (script, _, sock, _):
+            for ident, octets in enumerate(
+                [query("later.", 0), b"junk", query("a.", 2), query("later.", 3), b"", query("a.", 5), b"\0" * 11]
+            ):
+                assert octets[:2] == ident.to_bytes(2, "big") or len(octets) < 12
+                client.sendto(octets, sock.getsockname())
+            first = {(await receive(client))[0].id for _ in range(2)}
+            assert first == {2, 5}
+            assert len(script.waiting) == 2
+            for done in script.waiting:
+                done(Answered(Answer()))
+            assert {(await receive(client))[0].id for _ in range(2)} == {0, 3}
+            assert script.clients[0] == client.getsockname()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize("asked", ["127.0.0.1", "127.0.0.2"])
+def test_replies_leave_from_the_address_that_was_asked(kind: type[Door], asked: str, client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(kind, "0.0.0.0") as (script, _, sock, _):
+            port = sock.getsockname()[1]
+            for name in ("a.", "a.", "many.", "later."):
+                client.sendto(query(name), (asked, port))
+            sources = [(await receive(client))[1] for _ in range(3)]
+            script.waiting[0](Answered(Answer()))
+            sources.append((await receive(client))[1])
+            assert sources == [(asked, port)] * 4
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize("host", ["::", "::1"])
+def test_ipv6_clients_are_answered(kind: type[Door], host: str) -> None:
+    async def run() -> None:
+        async with serving(kind, host) as (script, _, sock, _):
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+                client.setblocking(False)
+                client.bind(("::1", 0))
+                for name in ("a.", "a.", "later."):
+                    client.sendto(query(name), ("::1", sock.getsockname()[1]))
+                for _ in range(2):
+                    assert (await receive(client))[1][0] == "::1"
+                script.waiting[0](Answered(Answer()))
+                assert (await receive(client))[1][0] == "::1"
+                assert script.clients[0] == client.getsockname()[:2]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_no_reply_is_longer_than_the_client_takes(kind: type[Door], client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (_, _, sock, _):
+            client.sendto(query("big."), sock.getsockname())
+            octets = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 65535), 10)
+            assert len(octets) <= 512
+            assert octets[2] & 0x02  # TC
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_what_is_queued_at_the_close_is_answered(kind: type[Door], client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (_, door, sock, _):
+            for ident in range(100):
+                client.sendto(query("a.", ident), sock.getsockname())
+            door.close()
+            assert {(await receive(client))[0].id for _ in range(100)} == set(range(100))
+            client.sendto(query("a."), sock.getsockname())
+            with pytest.raises(BlockingIOError):
+                client.recv(100)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_a_client_that_went_away_costs_only_its_own_reply(kind: type[Door], client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (_, _, sock, _):
+            for ident in range(10):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+                    gone.sendto(query("a."), sock.getsockname())
+                client.sendto(query("a.", ident), sock.getsockname())
+            assert {(await receive(client))[0].id for _ in range(10)} == set(range(10))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_remembered_replies_are_counted_and_turned(kind: type[Door], client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (script, _, sock, responder):
+            firsts = set()
+            for name in ["many."] * 6 + ["a."] * 4:
+                client.sendto(query(name), sock.getsockname())
+                firsts.add(str((await receive(client))[0].answer[0][0]))
+            assert firsts == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
+            assert len(script.clients) == 2
+            assert responder.tally.cells == {(types.A, types.NOERROR, ""): [10]}
+
+    asyncio.run(run())
