@@ -1,0 +1,41 @@
+"""A reflector with its watch open, and what the tests of its faults ask of it."""
+
+from kdns.cluster.reflector import Reflector, Wait
+from kdns.cluster.targets import Request
+from tests.cluster.api_server import Cluster, bookmark, event, page, reflector_of, service
+
+WEB = service("web", 3)
+
+
+def watching(cluster: Cluster, version: int = 5, *, now: float = 0.0) -> Reflector:
+    """A reflector that has listed one Service and has its watch open since now."""
+    reflector = reflector_of(cluster)
+    reflector.opened(now)
+    cluster.apply(reflector.line(event("ADDED", WEB), now))
+    cluster.apply(reflector.line(bookmark(version, end=True), now))
+    return reflector
+
+
+def asked(reflector: Reflector, now: float) -> str:
+    what = reflector.next(now)
+    assert isinstance(what, Request), f"still waiting at {now}"
+    return what.target.partition("?")[2].partition("&allow")[0].replace("&watch=1", "")
+
+
+def trouble(reflector: Reflector) -> str | None:
+    return reflector.trouble
+
+
+def is_open(reflector: Reflector) -> bool:
+    return reflector.streaming
+
+
+def waits(reflector: Reflector, now: float) -> float:
+    """How long until the next request; 0 for at once."""
+    what = reflector.next(now)
+    return what.until - now if isinstance(what, Wait) else 0.0
+
+
+def probed(reflector: Reflector, version: int, now: float) -> None:
+    assert asked(reflector, now) == "limit=1"
+    assert list(reflector.page(page(version, WEB), now)) == []
