@@ -304,6 +304,19 @@ async def test_s04_an_octet_a_second_does_not_prolong_a_message() -> None:
 
 
 @virtually
+async def test_each_message_has_its_own_time() -> None:
+    async with serving(Answers()) as (_, port):
+        client = await connect(port)
+        whole = framed(message(1, b"cut in two"))
+        client[1].write(whole[:9])
+        for _ in range(10):
+            await asyncio.sleep(1)
+            client[1].write(whole[9:] + whole[:9])
+            assert await receive(client) == message(1, b"cut in two")
+        client[1].close()
+
+
+@virtually
 async def test_s04_an_announced_length_reserves_nothing() -> None:
     async with serving(Answers()) as (server, port):
         clients = [await connect(port) for _ in range(50)]
