@@ -46,7 +46,11 @@ def serve(settings: Settings) -> int:
 
 
 def run_controller(start: ControllerStart, settings: Settings) -> int:
-    """The controller process; its exit status, EX_CONFIG for what only the operator can mend."""
+    """The controller process; its exit status.
+
+    What only the operator can mend ends the whole server (EX_CONFIG) at its start. Later, workers serve what they
+    have, and the next controller may find things mended.
+    """
     from kdns.controller import control  # noqa: PLC0415 - its imports belong to this process alone
     from kdns.sources.errors import SourceError  # noqa: PLC0415
 
@@ -54,6 +58,9 @@ def run_controller(start: ControllerStart, settings: Settings) -> int:
     try:
         return asyncio.run(control(start, settings))
     except (SourceError, SettingsError) as error:
+        if start.restarts:
+            structlog.get_logger().error("controller_cannot_start", reason=str(error))
+            return os.EX_DATAERR
         sys.stderr.write(f"kdns: {error}\n")
         return os.EX_CONFIG
 

@@ -34,6 +34,9 @@ from kdns.zone.patch import Image, encode_patch
 # How long a page of metrics waits for the workers' reports.
 _REPORT_S: Final = 0.5
 
+# What is always on, by the names of CoreDNS' plugins.
+_PLUGINS: Final = ("forward", "health", "kubernetes", "prometheus", "ready")
+
 _log: Final = structlog.get_logger()
 
 
@@ -186,7 +189,8 @@ class Controller:
         """Logs what was left out of an object, once for each thing found there."""
         kind, (namespace, name) = problem.kind, problem.key
         subject = f"{kind}/{namespace}/{name} {problem.field}" if namespace else f"{kind}/{name} {problem.field}"
-        self._left_out.trouble(subject, f"found {problem.found}, expected {problem.expected}")
+        keys = {"place": problem.place} if problem.place else {}
+        self._left_out.trouble(subject, f"found {problem.found}, expected {problem.expected}", **keys)
 
     # Pages
 
@@ -225,6 +229,9 @@ class Controller:
         merged = metrics.merge(report for worker in self._workers for report in (worker.lasting, worker.report))
         yield from ((name, labels, value) for (name, labels), value in merged.items())
         yield "coredns_build_info", (__version__, "", f"python{platform.python_version()}"), 1
+        for address in self._settings.listen:
+            for name in _PLUGINS:
+                yield "coredns_plugin_enabled", (f"dns://{address}", ".", "", name), 1
         for slot, worker in enumerate(self._workers):
             acked = worker.link.acked if worker.link is not None else None
             yield "kdns_revision", (str(slot),), acked or 0

@@ -34,6 +34,7 @@ class ControllerStart(NamedTuple):
     ops: Mapping[str, socket.socket]
     control: socket.socket
     workers: int
+    restarts: int = 0  # controllers before this one
 
 
 class Control:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol, TypeAlias
 
 from kdns.serve.control import RENEW, Control, ControllerStart, WorkerStart, hand
 from kdns.serve.signals import Signals
@@ -73,16 +73,20 @@ def supervise(
         for slot, own in enumerate(slots)
     ]
 
-    def control(sock: socket.socket) -> int:
-        return run_controller(ControllerStart(ops, sock, len(slots)))
+    def control(sock: socket.socket, restarts: int) -> int:
+        return run_controller(ControllerStart(ops, sock, len(slots), restarts))
 
     controller = _Seat("controller", None, limits.controller_silence_s, tuple(ops.values()), control)
     with Signals() as signals:
         return _Supervisor(controller, seats, limits, log, signals).run()
 
 
-def _worker(slot: int, own: SlotSockets, run_worker: Callable[[WorkerStart], int]) -> Callable[[socket.socket], int]:
-    return lambda control: run_worker(WorkerStart(slot, own.udp, own.tcp, control))
+# What a child does with its control socket, how many predecessors it had; its exit status.
+_Run: TypeAlias = Callable[[socket.socket, int], int]
+
+
+def _worker(slot: int, own: SlotSockets, run_worker: Callable[[WorkerStart], int]) -> _Run:
+    return lambda control, _: run_worker(WorkerStart(slot, own.udp, own.tcp, control))
 
 
 @dataclass(slots=True)
@@ -103,7 +107,7 @@ class _Seat:
     slot: int | None
     silence_s: float
     sockets: tuple[socket.socket, ...]
-    run: Callable[[socket.socket], int]
+    run: _Run
     child: _Child | None = None
     due: float = 0.0  # when the next one starts, while there is no child
     failures: int = 0  # in a row
@@ -216,7 +220,7 @@ class _Supervisor:
                 if other is not seat:
                     for sock in other.sockets:
                         sock.close()
-            status = seat.run(theirs)
+            status = seat.run(theirs, seat.restarts)
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
         except BaseException:  # the root of a process; what is below on its stack is the supervisor's

@@ -28,7 +28,7 @@ from kdns.serve.responder import Door, Responder
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
 from kdns.serve.udp import open_door
-from kdns.steps.chain import Rest, compose, in_order
+from kdns.steps.chain import Entrance, Rest, Step, compose, in_order
 from kdns.steps.forward import Forward
 from kdns.steps.kubernetes import Kubernetes
 from kdns.steps.special import Special
@@ -174,4 +174,8 @@ def _chain(settings: Settings, index: Index, forward: Forward) -> Rest:
         pods=asked.pods,
         addresses=own_addresses(settings.listen),
     )
-    return compose(in_order({"kubernetes": Kubernetes(index, zone), "special": Special(), "forward": forward}))
+    entrance = Entrance()
+    steps: dict[str, Step] = {"kubernetes": Kubernetes(index, zone, entrance), "special": Special(), "forward": forward}
+    chain = compose(in_order(steps))
+    entrance.lead_to(chain)
+    return chain
