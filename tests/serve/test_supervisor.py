@@ -340,7 +340,7 @@ def test_a_worker_that_raises_is_logged_and_replaced() -> None:
     ],
 )
 def test_who_dies_young_again_and_again_is_replaced_ever_later(lives: list[float], pauses: list[float]) -> None:
-    seat = _Seat("worker", 0, 3.0, (), lambda _: 0)
+    seat = _Seat("worker", 0, 3.0, (), lambda *_: 0)
     assert [seat.pause(lived, Limits()) for lived in lives] == pauses
 
 
