@@ -118,7 +118,7 @@ class _Seat:
     @property
     def keys(self) -> dict[str, object]:
         """How logs name it."""
-        return {"process": self.name} if self.slot is None else {"process": self.name, "slot": self.slot}
+        return {"child": self.name} if self.slot is None else {"child": self.name, "slot": self.slot}
 
     def pause(self, lived_s: float, limits: Limits) -> float:
         """The seconds to wait after the child has died, having lived so long."""

@@ -286,9 +286,9 @@ def test_what_is_queued_while_a_worker_is_killed_is_answered_by_its_successor() 
             sock.send(b"queued %d" % number)
         os.kill(pid, signal.SIGKILL)
         answered = {answer(sock, f"queued {number}") for number in range(20)}
-        died = running.wait("process_died", process="worker")
+        died = running.wait("process_died", child="worker")
         assert died.items() >= {"slot": 0, "pid": pid, "signal": "SIGKILL", "again_in_s": 0.0, "restarts": 1}.items()
-        assert answered == {running.wait("process_started", process="worker", restarts=1)["pid"]} != {pid}
+        assert answered == {running.wait("process_started", child="worker", restarts=1)["pid"]} != {pid}
 
 
 @pytest.mark.parametrize("how", ["stop", "hang"])
@@ -324,8 +324,8 @@ def test_a_worker_that_raises_is_logged_and_replaced() -> None:
         raise ValueError(f"worker {start.slot}")
 
     with supervised(worker=broken) as running:
-        running.wait("process_failed", process="worker", slot=0)
-        assert running.wait("process_died", process="worker")["status"] == 1
+        running.wait("process_failed", child="worker", slot=0)
+        assert running.wait("process_died", child="worker")["status"] == 1
         pauses = [running.wait("process_died")["again_in_s"] for _ in range(3)]
         assert pauses == [0.05, 0.1, 0.2]
 
@@ -360,15 +360,15 @@ def test_a_killed_controller_is_replaced_while_workers_go_on_answering() -> None
             assert joined["peer"] != controller
             assert joined["pid"] == pids[slot]
         assert ask(sock, "after") == pid
-        assert len(running.have("process_started", process="worker")) == 2
+        assert len(running.have("process_started", child="worker")) == 2
 
 
 def test_a_controller_without_progress_is_replaced() -> None:
     with supervised(QUICK) as running:
         controller, _ = running.start()
         os.kill(controller, signal.SIGSTOP)
-        running.wait("process_silent", process="controller", pid=controller)
-        assert running.wait("process_started", process="controller")["pid"] != controller
+        running.wait("process_silent", child="controller", pid=controller)
+        assert running.wait("process_started", child="controller")["pid"] != controller
         running.wait("channel", slot=0)
 
 
@@ -490,7 +490,7 @@ def test_a_child_that_gives_up_ends_all_with_status_1(who: str) -> None:
 
     with supervised(**{who: give_up}) as running:  # type: ignore[arg-type]
         assert running.exit_status() == 1
-        assert [each["process"] for each in running.have("process_gave_up")] == [who]
+        assert [each["child"] for each in running.have("process_gave_up")] == [who]
         assert running.have("process_died") == []
 
 
