@@ -91,10 +91,7 @@ class Responder:
         if found is None:
             return None
         found.cell[0] += 1
-        if found.rotating is None:
-            return octets[:2] + found.octets
-        found.turn += 1
-        return octets[:2] + reply.rotate(found.rotating, found.turn)
+        return octets[:2] + (found.turned() if found.count else found.octets)
 
     def forget(self, owners: set[Owner]) -> None:
         """Forgets what was remembered of these owners."""
@@ -165,7 +162,9 @@ class Responder:
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
         made = reply.render(query, answer, limit=limit, recursion=self._recursion)
         if remember and owners and not query.options:
-            self._memo.remember(octets[2:], Remembered(made, owners, cell))
+            key = octets[2:]
+            if self._memo.seen(key):
+                self._memo.remember(key, Remembered(made, owners, cell))
         return made.octets
 
     def _panic(self, query: Query, fault: Exception) -> None:

@@ -87,11 +87,10 @@ class BatchDoor(Door):
             run = at = 0
             for slot in range(count):
                 found = replies.get(room[at + 2 : at + lengths[slot]])
-                if found is not None and found.rotating is None:
+                if found is not None:
                     found.cell[0] += 1
-                    size = found.size
-                    room[at + 2 : at + size] = found.octets
-                    sizes[slot] = size
+                    sizes[slot] = size = found.size
+                    room[at + 2 : at + size] = found.turned() if found.count else found.octets
                 elif size := self._answer(slot, at):
                     sizes[slot] = size
                 else:

@@ -36,10 +36,12 @@ from kdns.zone.index import Index
 from kdns.zone.patch import Patch
 from kdns.zone.schema import Zone
 
-# Octets of remembered replies for each door: some 20,000 hot questions. A scan was no slower with 4 MiB than with 64.
-_MEMO_BYTES: Final = {"udp": 8 << 20, "tcp": 1 << 20}
+# Octets of remembered replies for each door: a generation over UDP holds some 12,000 questions.
+_MEMO_BYTES: Final = {"udp": 12 << 20, "tcp": 1 << 20}
 # Entries changed between two collections that take everything found so far out of later ones.
 _FREEZE_AFTER: Final = 20_000
+# How long queries wait for the first image, as CoreDNS' startup_timeout; then own names are said not to be ready.
+_PATIENCE_S: Final = 5.0
 # How long a worker that was told to stop waits for upstreams and TCP clients.
 _FINISH_S: Final = 4.0
 
@@ -66,6 +68,7 @@ class Worker:
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self.index = Index()
         self.stopped = asyncio.Event()
+        self._loaded = asyncio.Event()
         self._settings = settings
         self._loop = loop
         self._forward = Forward(settings.forward, loop=loop, random=SystemRandom())
@@ -78,15 +81,24 @@ class Worker:
         self._changed = 0  # entries put since the last freeze
 
     async def open(self, start: WorkerStart) -> None:
-        """Starts serving; the zone is empty, and said not to be ready, until a controller sends it."""
+        """Starts serving, once the zone has come from a controller or has let us wait too long."""
         self._loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
         self._control = Control(start.control, self._loop, on_channel=self._connect, on_lost=self.stopped.set)
+        await self._first_image()
         for sock in start.udp:
             memo = Memo(_MEMO_BYTES["udp"])
             self._doors.append(open_door(sock, self._responder(sock, "udp", memo), memo, self._loop))
         for sock in start.tcp:
             responder = self._responder(sock, "tcp", Memo(_MEMO_BYTES["tcp"]))
             self._streams.append(await serve_stream(sock, responder.converse, StreamLimits()))
+
+    async def _first_image(self) -> None:
+        """Until there is a zone to answer from: what is asked meanwhile waits in the sockets' queues."""
+        stopped = self._loop.create_task(self.stopped.wait())
+        loaded = self._loop.create_task(self._loaded.wait())
+        await asyncio.wait((stopped, loaded), timeout=_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        loaded.cancel()
 
     async def close(self) -> None:
         """Answers what has arrived, waits a while for what upstreams owe, and closes."""
@@ -120,6 +132,7 @@ class Worker:
         for responder in self._responders:
             responder.forget_all()
         self._freeze()
+        self._loaded.set()
         _log.info("index_loaded", revision=revision, entries=len(self.index.entries))
 
     def report(self) -> bytes:
