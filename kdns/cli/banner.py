@@ -52,7 +52,7 @@ def _name(each: Served, zone: str) -> str:
 def _addresses(each: Served, made_up: Collection[bytes]) -> str:
     service = each.service
     if service.external_name:
-        return f"-> {names.to_text(service.target).removesuffix('.') or 'nowhere'}"
+        return f"-> {names.to_text(Name(service.target)).removesuffix('.') if service.target else 'nowhere'}"
     if not service.headless:
         return " ".join(_address(octets, made_up) for octets in service.cluster_ips) or "no address"
     endpoints = [f"{_address(octets, made_up)}{name}" for octets, name in _endpoints(each.slices)]

@@ -65,6 +65,10 @@ def test_all_addresses_are_asked_at_loopback() -> None:
     assert lines(listen=Address("::", 5300))[-1] == "  dig @::1 -p 5300 cluster.local SOA"
 
 
+def test_an_external_name_that_is_an_address_leads_nowhere() -> None:
+    assert lines(Served(MAIL.service._replace(external_name="10.1.1.1")))[2].endswith("-> nowhere")
+
+
 def test_a_target_cant_reach_the_terminal() -> None:
     assert "\x1b" not in "".join(lines(Served(MAIL.service._replace(external_name="\x1b[31mred.example"))))
 
