@@ -109,8 +109,9 @@ class Memo:
 
     def recover(self, key: bytes) -> Remembered | None:
         """The reply if the old generation has it; it is young again."""
-        reply = self._old.take(key)
+        reply = self._old.replies.get(key)
         if reply is not None:
+            self._old.take(key)
             self._add(key, reply)
         return reply
 

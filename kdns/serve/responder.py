@@ -11,13 +11,13 @@ aren't remembered: options such as cookies differ per client and would only fill
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from kdns.dns import foreign, reply, types
 from kdns.dns.query import Ignored, Query, QueryError, parse
 from kdns.dns.records import Answer, ExtendedError
 from kdns.serve.memo import Memo, Remembered
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest
+from kdns.steps.chain import Answered, Client, Done, Failed, Outcome, Peer, Relayed, Request, Rest
 from kdns.zone.entry import Owner
 
 Send = Callable[[bytes], None]
@@ -27,6 +27,10 @@ class Log(Protocol):
     """What of a structlog logger is used here."""
 
     def error(self, event: str, **keys: object) -> object: ...
+
+
+_REFUSED: Final = Failed(types.REFUSED)
+_TRANSFERS: Final = frozenset((types.AXFR, types.IXFR))
 
 
 class Door(NamedTuple):
@@ -109,9 +113,9 @@ class Responder:
 
     def converse(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
         """As respond, remembered or not; for a transport that doesn't look into the memo itself."""
-        return self.recall(octets) or self.respond(octets, client, send)
+        return self.recall(octets) or self.respond(octets, Peer(*client), send)
 
-    def respond(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
+    def respond(self, octets: bytes, client: Client, send: Send) -> bytes | None:
         """The reply; None if send will be called with it later, or never since there is none to give."""
         try:
             query = parse(octets)
@@ -148,17 +152,15 @@ class Responder:
 
     def _render(self, octets: bytes, query: Query, outcome: Outcome, *, remember: bool) -> bytes:
         limit = self._limit(query)
-        if isinstance(outcome, Relayed):
-            sent = foreign.fit(query, outcome.octets, limit=limit)
+        if isinstance(outcome, Answered):
+            answer, owners = outcome.answer, outcome.owners
+        elif isinstance(outcome, Relayed):
             self.tally.count(query.qtype, foreign.rcode(outcome.octets), outcome.by)
-            return sent
-        if isinstance(outcome, Failed):
+            return foreign.fit(query, outcome.octets, limit=limit)
+        else:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
-            answer = Answer(outcome.rcode, authoritative=False, error=outcome.error)
-            owners: tuple[Owner, ...] = ()
-        else:
-            answer, owners = outcome.answer, outcome.owners
+            answer, owners = Answer(outcome.rcode, authoritative=False, error=outcome.error), ()
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
         made = reply.render(query, answer, limit=limit, recursion=self._recursion)
         if remember and owners and not query.options:
@@ -176,9 +178,7 @@ class Responder:
 
 def _policy(query: Query) -> Outcome | None:
     """What is answered without asking anybody: other classes and transfers are refused (RFC 5936 section 2.2.1)."""
-    if query.qclass != types.IN or query.qtype in {types.AXFR, types.IXFR}:
-        return Failed(types.REFUSED)
-    return None
+    return _REFUSED if query.qclass != types.IN or query.qtype in _TRANSFERS else None
 
 
 __all__ = ["Answered", "Door", "Log", "Responder", "Send", "Tally"]

@@ -21,6 +21,7 @@ from kdns.serve import mmsg
 from kdns.serve.memo import Memo
 from kdns.serve.mmsg import SLOT_BYTES, SLOTS, Batch
 from kdns.serve.responder import Responder
+from kdns.steps.chain import Peer
 
 # Datagrams taken per wake: at 5 µs each others wait for 1.3 ms at the most.
 _WAKE: Final = 256
@@ -59,7 +60,8 @@ class Door:
         self.serve()
         self._loop.remove_reader(self._socket.fileno())
 
-    def _send(self, client: SocketAddress, ancillary: Ancillary, reply: bytes) -> None:
+    def send(self, client: SocketAddress, ancillary: Ancillary, reply: bytes) -> None:
+        """Sends one reply from the address that was asked."""
         try:
             if ancillary:
                 self._socket.sendmsg((reply,), _from_same_address(ancillary), 0, client)
@@ -69,13 +71,37 @@ class Door:
             self.unsent += 1
 
 
+class SlotPeer:
+    """The client of a query in a slot, its address still as the kernel wrote it."""
+
+    __slots__ = ("_ancillary", "_door", "_name")
+
+    def __init__(self, door: Door, name: bytes, ancillary: Ancillary) -> None:
+        self._door = door
+        self._name = name
+        self._ancillary = ancillary
+
+    @property
+    def host(self) -> str:
+        """The address as text."""
+        return str(_address(self._name)[0])
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return self._name[2] << 8 | self._name[3]
+
+    def send(self, reply: bytes) -> None:
+        """Sends a reply that had to be waited for."""
+        self._door.send(_address(self._name), self._ancillary, reply)
+
+
 class BatchDoor(Door):
     """Many datagrams per system call."""
 
     def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock, responder, memo, loop)
         self._batch = Batch(sock, wildcard=is_wildcard(sock))
-        self._address = _address6 if sock.family == socket.AF_INET6 else _address4
 
     def serve(self) -> None:
         """As Door.serve."""
@@ -109,9 +135,8 @@ class BatchDoor(Door):
         octets = batch.room[at : at + batch.lengths[slot]]
         reply = self._responder.recall(octets)
         if reply is None:
-            client = self._address(batch.name(slot))
-            later = partial(self._send, client, batch.ancillary(slot))
-            reply = self._responder.respond(octets, client[:2], later)
+            peer = SlotPeer(self, batch.name(slot), batch.ancillary(slot))
+            reply = self._responder.respond(octets, peer, peer.send)
             if reply is None:
                 return 0
         batch.room[at : at + len(reply)] = reply
@@ -131,9 +156,9 @@ class PlainDoor(Door):
                 return
             except OSError:  # an earlier reply was refused by its client's host; the next call reads on
                 continue
-            reply = recall(octets) or respond(octets, client[:2], partial(self._send, client, ancillary))
+            reply = recall(octets) or respond(octets, Peer(*client[:2]), partial(self.send, client, ancillary))
             if reply is not None:
-                self._send(client, ancillary, reply)
+                self.send(client, ancillary, reply)
 
 
 def is_wildcard(sock: socket.socket) -> bool:
@@ -157,13 +182,10 @@ def _from_same_address(received: Ancillary) -> Ancillary:
     return []
 
 
-def _address4(name: bytes) -> SocketAddress:
-    """Of struct sockaddr_in."""
-    return f"{name[4]}.{name[5]}.{name[6]}.{name[7]}", name[2] << 8 | name[3]
-
-
-def _address6(name: bytes) -> SocketAddress:
-    """Of struct sockaddr_in6, whose scope is in the machine's order."""
-    port, flow = struct.unpack_from("!HI", name, 2)
-    (scope,) = struct.unpack_from("=I", name, 24)
+def _address(name: bytes) -> SocketAddress:
+    """Of struct sockaddr_in, or of sockaddr_in6, whose scope is in the machine's order."""
+    port = name[2] << 8 | name[3]
+    if len(name) == 16:
+        return socket.inet_ntoa(name[4:8]), port
+    (flow,), (scope,) = struct.unpack_from("!I", name, 4), struct.unpack_from("=I", name, 24)
     return socket.inet_ntop(socket.AF_INET6, name[8:24]), port, flow, scope

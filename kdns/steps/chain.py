@@ -25,11 +25,30 @@ from kdns.dns.records import Answer, ExtendedError
 from kdns.zone.entry import Owner
 
 
+class Client(Protocol):
+    """Who asks. Looked at by few, so an address may become text only when it is."""
+
+    @property
+    def host(self) -> str:
+        """The IP address as text."""
+        ...
+
+    @property
+    def port(self) -> int: ...
+
+
+class Peer(NamedTuple):
+    """A client whose address is text already."""
+
+    host: str
+    port: int
+
+
 class Request(NamedTuple):
     """A query and where it came from."""
 
     query: Query
-    client: tuple[str, int]  # address and port
+    client: Client
     transport: str  # "udp" or "tcp"
     chases: int = 0  # how often it came back to the entrance
 

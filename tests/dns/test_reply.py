@@ -424,3 +424,22 @@ def test_a_reply_is_what_was_meant_as_far_as_it_fits(
     assert got[2] == flat(additional)[: len(got[2])]
     if limit == TCP_LIMIT:
         assert got[2] == flat(additional)
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=12), max_size=5),
+    st.sampled_from(["cluster.local.", "ns.dns.cluster.local.", ".", "10.in-addr.arpa."]),
+    st.booleans(),
+)
+def test_a_denial_reads_the_same_whatever_stands_before_its_zone(labels: list[bytes], zone: str, spoken: bool) -> None:
+    origin = names.from_text(zone)
+    qname = Name(b"".join(bytes((len(label),)) + label for label in labels) + origin)
+    rdata = records.soa(names.from_text("ns.dns." + zone), names.from_text("hostmaster." + zone), 7, 1, 2, 3, 4)
+    answer = Answer(types.NXDOMAIN, authority=(RecordSet(origin, types.SOA, 5, (rdata,)),))
+    made = reply.render(Query(qname, types.A, id=9, edns=spoken), answer, limit=512, recursion=True)
+    message = dns.message.from_wire(made.octets)
+    (record,) = message.authority
+    assert (message.id, message.rcode(), message.question[0].name.to_wire()) == (9, types.NXDOMAIN, qname)
+    assert (record.name.to_wire(), record.ttl, record[0].to_wire()) == (origin, 5, rdata)
+    assert message.edns == (0 if spoken else -1)
+    assert not made.truncated

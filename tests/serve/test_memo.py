@@ -1,5 +1,7 @@
 """The memo: bounded, forgotten by owner exactly, and what is hot stays."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +27,7 @@ def find(memo: Memo, key: bytes) -> Remembered | None:
 
 
 @given(st.lists(operations, max_size=120), st.sampled_from([2_000, 5_000, 1_000_000]))
-def test_nothing_forgotten_or_replaced_is_ever_found_again(steps: list[tuple], limit: int) -> None:
+def test_nothing_forgotten_or_replaced_is_ever_found_again(steps: list[tuple[str, Any, Any]], limit: int) -> None:
     memo = Memo(limit)
     model: dict[bytes, Remembered] = {}
     for what, subject, of in steps:

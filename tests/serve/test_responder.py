@@ -16,7 +16,7 @@ from kdns.dns.records import Answer, RecordSet
 from kdns.dns.reply import udp_limit
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, compose
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Request, Rest, compose
 from kdns.steps.kubernetes import Kubernetes
 from kdns.zone.entry import Entry, Kind, Owner, Port, Service, pack_service, pack_slice, service_owner
 from kdns.zone.index import Index
@@ -25,7 +25,7 @@ from kdns.zone.schema import Zone
 
 ORIGIN = names.from_text("cluster.local.")
 ZONE = Zone((ORIGIN,), (names.from_text("in-addr.arpa."),), (), 5, "insecure", (bytes((10, 0, 0, 1)),))
-CLIENT = ("127.0.0.1", 4053)
+CLIENT = Peer("127.0.0.1", 4053)
 
 
 class Silent:

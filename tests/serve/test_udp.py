@@ -38,7 +38,7 @@ class Script:
         self.clients: list[tuple[str, int]] = []
 
     def ask(self, request: Request, _rest: object, done: Done) -> Outcome | None:
-        self.clients.append(request.client)
+        self.clients.append((request.client.host, request.client.port))
         query = request.query
         label = query.name[1 : 1 + query.name[0]]
         if label == b"later":

@@ -7,9 +7,21 @@ from kdns.dns.names import from_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer
 from kdns.steps import chain
-from kdns.steps.chain import Answered, Done, Entrance, Failed, Outcome, Relayed, Request, Rest, asked_then, compose
+from kdns.steps.chain import (
+    Answered,
+    Done,
+    Entrance,
+    Failed,
+    Outcome,
+    Peer,
+    Relayed,
+    Request,
+    Rest,
+    asked_then,
+    compose,
+)
 
-REQUEST = Request(Query(from_text("www.example.com."), types.A), ("127.0.0.1", 5353), "udp")
+REQUEST = Request(Query(from_text("www.example.com."), types.A), Peer("127.0.0.1", 5353), "udp")
 YES = Answered(Answer(), (), "yes")
 
 

@@ -17,7 +17,7 @@ from kdns.dns import types
 from kdns.dns.names import Name, from_text
 from kdns.dns.query import Query
 from kdns.dns.records import ExtendedError
-from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request
+from kdns.steps.chain import Done, Failed, Outcome, Peer, Relayed, Request
 from kdns.steps.forward import Forward
 from tests import virtual_time
 from tests.steps.upstream_of_sins import UDP, UpstreamOfSins
@@ -33,7 +33,7 @@ class Asked:
         self.at = -1.0
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
-        outcome = forward.ask(Request(Query(name, types.A), ("127.0.0.1", 5353), transport), _nobody, self._done)
+        outcome = forward.ask(Request(Query(name, types.A), Peer("127.0.0.1", 5353), transport), _nobody, self._done)
         if outcome is not None:
             self._done(outcome)
 

@@ -11,7 +11,7 @@ from kdns.dns import types
 from kdns.dns.names import Name, from_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
-from kdns.steps.chain import Answered, Done, Entrance, Failed, Outcome, Relayed, Request, compose
+from kdns.steps.chain import Answered, Done, Entrance, Failed, Outcome, Peer, Relayed, Request, compose
 from kdns.steps.kubernetes import Kubernetes
 from kdns.zone.entry import (
     NAMESPACE_ENTRY,
@@ -99,7 +99,7 @@ def chain(behind: Behind, index: Index | None = None) -> Entrance:
 
 
 def request(name: str, qtype: int = types.A) -> Request:
-    return Request(Query(from_text(name), qtype), ("127.0.0.1", 5353), "udp")
+    return Request(Query(from_text(name), qtype), Peer("127.0.0.1", 5353), "udp")
 
 
 def cname(owner: str, target: Name) -> RecordSet:
@@ -143,7 +143,7 @@ def test_before_the_cluster_is_read_own_names_fail_and_are_never_passed_on(name:
 def test_target_is_asked_for_with_all_else_as_the_client_asked_it() -> None:
     behind = Behind(FOREIGN)
     query = Query(SELF, types.AAAA, id=99, edns=True, do=True, payload=1232)
-    chain(behind)(Request(query, ("127.0.0.1", 5353), "tcp"), lambda _outcome: None)
+    chain(behind)(Request(query, Peer("127.0.0.1", 5353), "tcp"), lambda _outcome: None)
     assert behind.asked == [query.replace(qname=EXTERNAL)]
 
 
