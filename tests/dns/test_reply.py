@@ -434,7 +434,7 @@ def test_a_reply_is_what_was_meant_as_far_as_it_fits(
 def test_a_denial_reads_the_same_whatever_stands_before_its_zone(labels: list[bytes], zone: str, spoken: bool) -> None:
     origin = names.from_text(zone)
     qname = Name(b"".join(bytes((len(label),)) + label for label in labels) + origin)
-    rdata = records.soa(names.from_text("ns.dns." + zone), names.from_text("hostmaster." + zone), 7, 1, 2, 3, 4)
+    rdata = records.soa(Name(b"\2ns\3dns" + origin), Name(b"\x0ahostmaster" + origin), 7, 1, 2, 3, 4)
     answer = Answer(types.NXDOMAIN, authority=(RecordSet(origin, types.SOA, 5, (rdata,)),))
     made = reply.render(Query(qname, types.A, id=9, edns=spoken), answer, limit=512, recursion=True)
     message = dns.message.from_wire(made.octets)
