@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -219,17 +219,14 @@ def extended_errors(reply: dns.message.Message) -> list[str]:
     ]
 
 
-def run_serve(*flags: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Serves with these flags where that comes to nothing: the exit status, and standard error without log lines."""
-    command = [sys.executable, "-m", "kdns", "serve", *flags]
-    surroundings = {**os.environ, **(environment or {})}
+def run_serve(*flags: str, within: Sequence[str] = ()) -> tuple[int, str]:
+    """Serves with these flags where that comes to nothing: the exit status, and standard error without its log."""
+    command = [*within, sys.executable, "-m", "kdns", "serve", *flags]
     done = subprocess.run(
-        command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-        env=surroundings,
-    )  # fmt: skip
-    return done.returncode, "".join(
-        f"{line}\n" for line in done.stderr.splitlines() if not line.startswith("timestamp=")
+        command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
     )
+    lines = done.stderr.splitlines(keepends=True)
+    return done.returncode, "".join(line for line in lines if not line.startswith("timestamp="))
 
 
 def alive(pid: int) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import dns.exception
 
-from tests.server import Server
+from tests.server import Server, short
 
 
 class Ask(NamedTuple):
@@ -20,11 +20,12 @@ class Ask(NamedTuple):
 class Asking:
     """Asks a server in a thread, one question after the other in turn, by UDP, each but once."""
 
-    def __init__(self, server: Server, *asks: Ask) -> None:
+    def __init__(self, server: Server, *asks: Ask, timeout_s: float = 5.0) -> None:
         self.lost = 0
         self.wrong: list[tuple[str, set[str]]] = []
         self.replies = 0
         self._server = server
+        self._timeout_s = timeout_s  # after which a reply counts as lost
         self._asks: Sequence[Ask] = asks
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -46,7 +47,7 @@ class Asking:
         while not self._enough.is_set():
             for name, rtype, right in self._asks:
                 try:
-                    found = self._server.said(name, rtype)
+                    found = short(self._server.ask(name, rtype, timeout_s=self._timeout_s))
                 except dns.exception.Timeout:
                     self.lost += 1
                     continue

@@ -1,6 +1,7 @@
-"""A small real upstream: UDP and TCP on one port of 127.0.0.1, each answered by a thread of its own.
+"""A small real upstream: UDP and TCP on one port of 127.0.0.1, each query answered by a thread of its own.
 
-Knows what it is told, and denies all else. Counts what it is asked, by transport.
+Knows what it is told, and denies all else. Takes note of what it is asked, by transport. While
+it is told to hold, it answers nothing; what it was asked meanwhile it answers then.
 """
 
 import contextlib
@@ -28,6 +29,8 @@ class Upstream:
         self.records = dict(records)
         self.rcodes = dict(rcodes or {})
         self.asked: list[tuple[str, str, str]] = []  # transport, name, type
+        self.go_on = threading.Event()  # cleared to hold
+        self.go_on.set()
         upstream = self
 
         class Datagram(socketserver.BaseRequestHandler):
@@ -44,7 +47,7 @@ class Upstream:
 
         self._tcp = _TcpServer(("127.0.0.1", 0), Stream)
         port = self._tcp.socket.getsockname()[1]
-        self._udp = socketserver.UDPServer(("127.0.0.1", port), Datagram)
+        self._udp = _UdpServer(("127.0.0.1", port), Datagram)
         self.address = f"127.0.0.1:{port}"
         self._threads = [threading.Thread(target=each.serve_forever, args=(0.02,)) for each in (self._tcp, self._udp)]
 
@@ -54,6 +57,7 @@ class Upstream:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.go_on.set()
         for server in (self._tcp, self._udp):
             server.shutdown()
             server.server_close()
@@ -66,6 +70,7 @@ class Upstream:
         question = query.question[0]
         name, rtype = question.name.to_text().lower(), question.rdtype.name
         self.asked.append((transport, name, rtype))
+        self.go_on.wait(timeout=30)
         reply = dns.message.make_response(query, recursion_available=True)
         self._fill(reply, name, rtype)
         octets = reply.to_wire(max_size=65535)
@@ -92,6 +97,13 @@ class Upstream:
         reply = dns.message.make_response(query, recursion_available=True)
         reply.flags |= dns.flags.TC
         return reply.to_wire()
+
+
+class _UdpServer(socketserver.ThreadingUDPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone is no trouble."""
 
 
 class _TcpServer(socketserver.ThreadingTCPServer):
