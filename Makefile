@@ -25,8 +25,8 @@ check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed-dev ## measure, and print with what
-	$(BIN)/python -m bench
+bench: $(VENV)/.installed-dev ## measure, and print with what (BENCH=--quick for a look)
+	$(BIN)/python -m bench $(BENCH)
 
 image: ## build the container image (CONTAINER=docker, IMAGE=kdns)
 	$(CONTAINER) build -t $(IMAGE) .

@@ -1,12 +1,44 @@
-"""What a process tree costs, from /proc: CPU time, and memory with shared pages counted once (PSS)."""
+"""Processes of the benchmark: started, pinned, ended by their id; and what a tree of them costs, from /proc.
 
+CPU time is that of all processes and threads of the tree, memory is PSS: shared pages are
+counted once, so that the sum over a tree is what ending it would set free.
+"""
+
+import contextlib
 import os
 import signal
 import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+# How often memory is looked at where a peak is sought.
+_SAMPLES_PER_S: Final = 20
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str | Path], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a process while this lasts; what it prints goes into the log."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that the benchmark started."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def tree(root: int) -> list[int]:
@@ -25,6 +57,15 @@ def tree(root: int) -> list[int]:
         found.append(process)
         waiting += children.get(process, [])
     return found
+
+
+def pin(root: int, cores: Iterable[int]) -> None:
+    """Keeps every thread of the tree, and those that they will start, on these cores."""
+    allowed = set(cores)
+    for process in tree(root):
+        with contextlib.suppress(OSError):  # one that has ended meanwhile
+            for thread in Path(f"/proc/{process}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), allowed)
 
 
 def cpu_s(root: int) -> float:
@@ -52,12 +93,32 @@ def _pss(process: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process that the benchmark started."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+class Peak:
+    """The most memory that a tree has while this is entered, looked at 20 times a second."""
+
+    def __init__(self, root: int) -> None:
+        self.tree_bytes = 0
+        self.process_bytes: dict[int, int] = {}  # the most of each, not all at one time
+        self.samples = 0
+        self._root = root
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        due = time.monotonic()
+        while not self._over.is_set():
+            sizes = pss_bytes(self._root)
+            self.samples += 1
+            self.tree_bytes = max(self.tree_bytes, sum(sizes.values()))
+            for process, size in sizes.items():
+                self.process_bytes[process] = max(size, self.process_bytes.get(process, 0))
+            due += 1 / _SAMPLES_PER_S
+            self._over.wait(max(0.0, due - time.monotonic()))

@@ -86,6 +86,11 @@ class Lab:
     # The API server and etcd
 
     @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that run now."""
+        return tuple(process.pid for process in (self._etcd, self._api) if process is not None)
+
+    @property
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
