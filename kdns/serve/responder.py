@@ -1,8 +1,8 @@
 """The responder: from a query's octets to its reply's, or to nothing.
 
 recall is the hot path: a remembered reply, found by the question's octets, gets the query's
-id and is sent. respond is the way of a question not remembered: parse, policy, the chain
-of steps, render; an answer that says what it depends on is remembered.
+id and is sent. respond is the way of a question not remembered: denied as a sibling was, or
+parse, policy, the chain of steps, render; an answer that says what it depends on is remembered.
 
 Why a reply may be remembered by octets alone: everything that decides it is in them (flags,
 question in its case, EDNS size, DO), in the owners whose change forgets it, or in this
@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from kdns.dns import foreign, reply, types
 from kdns.dns.query import Ignored, Query, QueryError, parse
 from kdns.dns.records import Answer, ExtendedError
+from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
 from kdns.steps.chain import Answered, Client, Done, Failed, Outcome, Peer, Relayed, Request, Rest
 from kdns.zone.entry import Owner
@@ -75,7 +76,7 @@ class Tally:
 class Responder:
     """Replies to what comes in at one door."""
 
-    __slots__ = ("_chain", "_limit", "_log", "_memo", "_recursion", "door", "tally")
+    __slots__ = ("_chain", "_denials", "_limit", "_log", "_memo", "_recursion", "door", "tally")
 
     def __init__(
         self, door: Door, chain: Rest, *, limit: Callable[[Query], int], recursion: bool, memo: Memo, log: Log
@@ -86,6 +87,7 @@ class Responder:
         self._limit = limit  # octets that the reply to a query may have
         self._recursion = recursion  # whether foreign names are asked for (RA)
         self._memo = memo
+        self._denials = Denials()
         self._log = log
 
     def recall(self, octets: bytes) -> bytes | None:
@@ -105,6 +107,7 @@ class Responder:
     def forget_all(self) -> None:
         """Forgets everything that was remembered."""
         self._memo.clear()
+        self._denials.clear()
 
     @property
     def remembered(self) -> int:
@@ -117,6 +120,9 @@ class Responder:
 
     def respond(self, octets: bytes, client: Client, send: Send) -> bytes | None:
         """The reply; None if send will be called with it later, or never since there is none to give."""
+        denied = self._denials.reply(octets)
+        if denied is not None:
+            return denied
         try:
             query = parse(octets)
         except Ignored:
@@ -152,8 +158,9 @@ class Responder:
 
     def _render(self, octets: bytes, query: Query, outcome: Outcome, *, remember: bool) -> bytes:
         limit = self._limit(query)
+        siblings = None
         if isinstance(outcome, Answered):
-            answer, owners = outcome.answer, outcome.owners
+            answer, owners, siblings = outcome.answer, outcome.owners, outcome.siblings
         elif isinstance(outcome, Relayed):
             self.tally.count(query.qtype, foreign.rcode(outcome.octets), outcome.by)
             return foreign.fit(query, outcome.octets, limit=limit)
@@ -165,7 +172,9 @@ class Responder:
         made = reply.render(query, answer, limit=limit, recursion=self._recursion)
         if remember and owners and not query.options:
             key = octets[2:]
-            if self._memo.seen(key):
+            if siblings is not None:
+                self._denials.learn(octets, len(query.qname), made.octets, siblings, cell)
+            elif self._memo.seen(key):
                 self._memo.remember(key, Remembered(made, owners, cell))
         return made.octets
 

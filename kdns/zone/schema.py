@@ -63,10 +63,14 @@ def _step(index: Index, zone: Zone, qname: Name, name: Name, qtype: int) -> Foun
 def _in_zone(index: Index, zone: Zone, is_primary: bool, asked: Asked) -> Found:
     """What one name of a zone has, as in _step; a denial where it has nothing."""
     found, owner = (_primary if is_primary else _reverse)(index, zone, asked)
+    beside = None
     if found is None:
         if _falls_through(zone, asked.name):
             return Found(NODATA, (owner,), asked.qname)
         rcode = types.NXDOMAIN
+        labels = asked.labels
+        if len(labels) == 3 and labels[2] == SVC and owner not in index.entries:
+            beside = labels[1]
     elif found.answers:
         first = found.answers[0]
         leads_on = first.rtype == types.CNAME != asked.qtype
@@ -74,7 +78,7 @@ def _in_zone(index: Index, zone: Zone, is_primary: bool, asked: Asked) -> Found:
     else:
         rcode = types.NOERROR
     primary = asked.origin if is_primary else zone.origins[0]
-    return Found(apex.denial(rcode, asked.origin, primary, index.serial, zone.ttl), (owner,))
+    return Found(apex.denial(rcode, asked.origin, primary, index.serial, zone.ttl), (owner,), None, beside)
 
 
 def _labels(name: Name, end: int) -> list[bytes] | None:

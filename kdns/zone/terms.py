@@ -59,6 +59,9 @@ class Found(NamedTuple):
     owners: tuple[Owner, ...]  # whoever's change can change the answer; () for one that must not be remembered
     # An ExternalName leads to this name, which somebody else must be asked for; answer holds the CNAMEs so far.
     chase: Name | None = None
+    # The name is denied because nobody owns it, and so is every name with another first label before this one
+    # (the namespace's, with its length) unless somebody owns the two together.
+    beside: bytes | None = None
 
 
 Family: TypeAlias = Callable[[Entry, Owner, Asked], Answer | None]

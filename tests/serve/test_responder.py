@@ -99,7 +99,10 @@ services = st.one_of(
 states = st.dictionaries(st.sampled_from([service_owner("n", name) for name in "abc"]), services.map(pack_service))
 questions = st.tuples(
     st.sampled_from(
-        [f"{name}.n.svc.cluster.local." for name in ("a", "b", "c", "A", "_http._tcp.a", "a.b", "10-0-0-1.c", "x.b")]
+        [
+            f"{name}.n.svc.cluster.local."
+            for name in ("a", "b", "c", "A", "x", "_http._tcp.a", "a.b", "10-0-0-1.c", "x.b")
+        ]
         + [f"{i}.0.0.10.in-addr.arpa." for i in (1, 2, 3)]
         + ["cluster.local.", "ns.dns.cluster.local.", "n.svc.cluster.local."]
     ),

@@ -1,0 +1,87 @@
+"""Denials for siblings: octet for octet what would have been made, and none for a name that somebody owns."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdns.dns import names
+from kdns.dns.reply import udp_limit
+from kdns.serve.memo import Memo
+from kdns.serve.responder import Door, Responder
+from kdns.steps.chain import Peer, compose
+from kdns.steps.kubernetes import Kubernetes
+from kdns.zone.entry import Kind, Service, pack_service, service_owner
+from kdns.zone.index import Index
+from kdns.zone.patch import Image, Patch
+from kdns.zone.schema import Zone
+
+ZONE = Zone((names.from_text("cluster.local."),), (), (), 5, "insecure")
+OWNER = service_owner("n", "web")
+WEB = pack_service(Service(Kind.CLUSTER_IP, v4=bytes((10, 0, 0, 1))))
+PLAIN = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+WITH_OPT = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01"
+OPT = b"\0\0\x29\x04\xd0\0\0\x80\0\0\0"
+
+
+class Silent:
+    def error(self, event: str, **_keys: object) -> None:
+        raise AssertionError(event)
+
+
+def index_of(serial: int = 1) -> Index:
+    index = Index()
+    index.load(Image(1, serial, {OWNER: WEB}))
+    return index
+
+
+def responder(index: Index) -> Responder:
+    chain = compose((Kubernetes(index, ZONE),))
+    door = Door("dns://:53", "udp", "1")
+    return Responder(door, chain, limit=udp_limit, recursion=True, memo=Memo(1 << 20), log=Silent())
+
+
+def asked(label: bytes, rest: bytes, header: bytes = PLAIN, behind: bytes = b"") -> bytes:
+    return b"\xab\xcd" + header + bytes((len(label),)) + label + rest + b"\0\x01\0\x01" + behind
+
+
+def answered(to: Responder, octets: bytes) -> bytes | None:
+    return to.recall(octets) or to.respond(octets, Peer("127.0.0.1", 1), lambda _: None)
+
+
+labels = st.one_of(st.binary(min_size=1, max_size=63), st.sampled_from([b"web", b"WEB", b"_tcp", b"n", b"svc"]))
+rests = st.sampled_from(
+    [b"\1n\3svc\7cluster\5local\0", b"\1m\3svc\7cluster\5local\0", b"\1N\3svc\7CLUSTER\5local\0"]
+    + [b"\3svc\7cluster\5local\0", b"\3web\1n\3svc\7cluster\5local\0", b"\1n\3pod\7cluster\5local\0"]
+)
+ways = st.sampled_from([(PLAIN, b""), (WITH_OPT, OPT), (PLAIN, b"beyond")])
+
+
+@given(st.lists(st.tuples(labels, rests, ways), min_size=1, max_size=12))
+def test_every_reply_is_octet_for_octet_that_of_who_remembers_nothing(
+    questions: list[tuple[bytes, bytes, tuple[bytes, bytes]]],
+) -> None:
+    index = index_of()
+    learning = responder(index)
+    for label, rest, (header, behind) in (*questions, *questions):
+        octets = asked(label, rest, header, behind)
+        assert answered(learning, octets) == answered(responder(index), octets)
+
+
+def test_a_service_created_later_is_answered_at_once() -> None:
+    index = index_of()
+    learning = responder(index)
+    rest = b"\1n\3svc\7cluster\5local\0"
+    for label in (b"aaa", b"bbb"):
+        assert (answered(learning, asked(label, rest)) or b"")[3] & 15 == 3
+    learning.forget(index.apply(Patch(1, 2, 2, {service_owner("n", "bbb"): WEB})))
+    assert (answered(learning, asked(b"BBB", rest)) or b"")[3] & 15 == 0
+    assert (answered(learning, asked(b"ccc", rest)) or b"")[3] & 15 == 3
+
+
+def test_names_that_never_repeat_are_denied_without_asking_the_zone_again() -> None:
+    index = index_of()
+    learning = responder(index)
+    for i in range(1_000):
+        answered(learning, asked(b"x%07d" % i, b"\1n\3svc\7cluster\5local\0"))
+    assert learning.tally.made == 1
+    assert learning.remembered == 0
+    assert learning.tally.recalled == 999
