@@ -49,8 +49,14 @@ def answered(to: Responder, octets: bytes) -> bytes | None:
 
 labels = st.one_of(st.binary(min_size=1, max_size=63), st.sampled_from([b"web", b"WEB", b"_tcp", b"n", b"svc"]))
 rests = st.sampled_from(
-    [b"\1n\3svc\7cluster\5local\0", b"\1m\3svc\7cluster\5local\0", b"\1N\3svc\7CLUSTER\5local\0"]
-    + [b"\3svc\7cluster\5local\0", b"\3web\1n\3svc\7cluster\5local\0", b"\1n\3pod\7cluster\5local\0"]
+    [
+        b"\1n\3svc\7cluster\5local\0",
+        b"\1m\3svc\7cluster\5local\0",
+        b"\1N\3svc\7CLUSTER\5local\0",
+        b"\3svc\7cluster\5local\0",
+        b"\3web\1n\3svc\7cluster\5local\0",
+        b"\1n\3pod\7cluster\5local\0",
+    ]
 )
 ways = st.sampled_from([(PLAIN, b""), (WITH_OPT, OPT), (PLAIN, b"beyond")])
 
