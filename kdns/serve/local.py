@@ -9,13 +9,17 @@ import contextlib
 import fcntl
 import socket
 import struct
+from array import array
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from kdns.config.settings import Address
 
-_SIOCGIFADDR: Final = 0x8915  # linux/sockios.h: the IPv4 address of an interface
+_SIOCGIFCONF: Final = 0x8912  # linux/sockios.h: the IPv4 addresses of all interfaces
+# struct ifreq: a name, and a union whose largest part is struct ifmap; here it holds a struct sockaddr_in.
+_IFREQ_BYTES: Final = 16 + struct.calcsize("@2LH6B")
+_IFREQS_MAX: Final = 256
 _IF_INET6: Final = Path("/proc/net/if_inet6")
 
 
@@ -36,11 +40,14 @@ def _of_interfaces() -> list[bytes]:
 
 
 def _ipv4() -> Iterable[bytes]:
+    """All of them: an interface may have several."""
+    found = array("B", bytes(_IFREQ_BYTES * _IFREQS_MAX))
+    where, _ = found.buffer_info()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        for _, name in socket.if_nameindex():
-            request = struct.pack("16s24x", name.encode()[:15])
-            with contextlib.suppress(OSError):  # an interface without an IPv4 address
-                yield fcntl.ioctl(asking, _SIOCGIFADDR, request)[20:24]
+        said = fcntl.ioctl(asking, _SIOCGIFCONF, struct.pack("@iP", len(found), where))
+    (size,) = struct.unpack_from("@i", said)
+    for at in range(0, size, _IFREQ_BYTES):
+        yield found[at + 20 : at + 24].tobytes()
 
 
 def _ipv6() -> Iterable[bytes]:
