@@ -91,6 +91,10 @@ class Server:
     def until_ready(self, within_s: float = DEADLINE_S) -> None:
         until(lambda: self.ready()[0] == 200 or self._over(), within_s=within_s, why="it doesn't become ready")
 
+    def until_loaded(self) -> None:
+        """Waits until every worker has said in its log that it has the cluster: for where the probes can't be asked."""
+        until(lambda: len(self.events("index_loaded")) >= self.workers or self._over(), why="its workers have nothing")
+
     @property
     def pid(self) -> int:
         """The supervisor's."""
