@@ -103,23 +103,23 @@ def has_edns(octets: bytes) -> bool:
     return _opt(octets) is not None
 
 
-def fit(query: Query, received: bytes, *, limit: int) -> bytes:
+def fit(query: Query, received: bytes, *, limit: int, options: bytes = b"") -> bytes:
     """The reply for the client, of at most limit (at least 512) octets. Raises ForeignError.
 
     Id, question, RD and CD are the client's, RA is set, AA clear; AD is told to who asked for it (RFC 6840
     section 5.8). The upstream's OPT record gives way to ours, or to none for a client without EDNS, to whom an
-    rcode above 15 is SERVFAIL; of its options only extended errors go along, where there is room. Records that
+    rcode above 15 is SERVFAIL; of its options only extended errors go along, where there is room, behind ours. Records that
     don't fit are cut off with TC, except an additional section, which is left out whole and without TC, since
     part of a record set could be taken for all of it.
     """
     layout = _layout_for(query, received)
     end = HEADER_SIZE + len(query.qname) + 4
     high = layout.opt.rcode if layout.opt else 0
-    opt = opt_record(high, do=query.do) if query.edns else b""
+    opt = opt_record(high, do=query.do, options=options) if query.edns else b""
     kept = layout.kept(limit - len(opt))
     cut = layout.ends[kept - 1] if kept else end
     if opt and layout.opt and layout.opt.options:
-        told = opt_record(high, do=query.do, options=_extended_errors(layout.opt.options))
+        told = opt_record(high, do=query.do, options=options + _extended_errors(layout.opt.options))
         opt = told if cut + len(told) <= limit else opt
     an = min(kept, layout.answers)
     ns = min(kept - an, layout.authority)

@@ -108,8 +108,10 @@ _PLAIN_OPT: Final = opt_record(0, do=False)
 _PLAIN_OPT_DO: Final = opt_record(0, do=True)
 
 
-def render(query: Query, answer: Answer, *, limit: int, recursion: bool, first: int = 0) -> Reply:
+def render(query: Query, answer: Answer, *, limit: int, recursion: bool, first: int = 0, options: bytes = b"") -> Reply:
     """The reply to query that means answer, of at most limit (at least 512) octets.
+
+    options are EDNS options (a few dozen octets) for our OPT record, sent only if the client spoke EDNS.
 
     The first set of several addresses among the answers is sent in cyclic order from number `first` on.
     Answers that don't fit set TC, and then authority and additional are left out; so does an authority set that doesn't
@@ -117,11 +119,11 @@ def render(query: Query, answer: Answer, *, limit: int, recursion: bool, first: 
     for the OPT record is kept; an extended error is left out where it has none. An rcode above 15 is SERVFAIL to a
     client without EDNS.
     """
-    if not (answer.answers or answer.additional or answer.error):
+    if not (answer.answers or answer.additional or answer.error or options):
         denial = _render_denial(query, answer, limit, recursion)
         if denial is not None:
             return denial
-    page = _Page(query, limit - OPT_SIZE if query.edns else limit)
+    page = _Page(query, limit - OPT_SIZE - len(options) if query.edns else limit)
     an = page.answers(answer.answers, first)
     ns = 0 if page.full or not answer.authority else page.whole_sets(answer.authority)
     truncated = page.full
@@ -130,9 +132,9 @@ def render(query: Query, answer: Answer, *, limit: int, recursion: bool, first: 
     octets, rcode = page.octets, answer.rcode
     if query.edns:
         ar += 1
-        opt = opt_record(rcode, do=query.do, error=answer.error)
+        opt = opt_record(rcode, do=query.do, options=options, error=answer.error)
         if len(octets) + len(opt) > limit:
-            opt = opt_record(rcode, do=query.do)
+            opt = opt_record(rcode, do=query.do, options=options)
         octets += opt
     elif rcode > _EXTENDED:
         rcode = types.SERVFAIL

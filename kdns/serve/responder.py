@@ -13,7 +13,7 @@ aren't remembered: options such as cookies differ per client and would only fill
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from kdns.dns import foreign, reply, types
+from kdns.dns import cookies, foreign, reply, types
 from kdns.dns.query import Ignored, Query, QueryError, parse
 from kdns.dns.records import Answer, ExtendedError
 from kdns.serve.denials import Denials
@@ -40,6 +40,14 @@ class Door(NamedTuple):
     server: str  # as CoreDNS writes it: dns://:53
     transport: str  # udp, tcp
     family: str  # 1 for IPv4, 2 for IPv6
+
+
+class Rules(NamedTuple):
+    """What all replies of a door follow."""
+
+    limit: Callable[[Query], int]  # octets that the reply to a query may have
+    recursion: bool  # whether foreign names are asked for (RA)
+    cookie: Callable[[bytes, str], bytes]  # the EDNS option for a client's cookie and address
 
 
 class Tally:
@@ -76,16 +84,13 @@ class Tally:
 class Responder:
     """Replies to what comes in at one door."""
 
-    __slots__ = ("_chain", "_denials", "_limit", "_log", "_memo", "_recursion", "door", "tally")
+    __slots__ = ("_chain", "_cookie", "_denials", "_limit", "_log", "_memo", "_recursion", "door", "tally")
 
-    def __init__(
-        self, door: Door, chain: Rest, *, limit: Callable[[Query], int], recursion: bool, memo: Memo, log: Log
-    ) -> None:
+    def __init__(self, door: Door, chain: Rest, rules: Rules, memo: Memo, log: Log) -> None:
         self.door = door
         self.tally = Tally()
         self._chain = chain
-        self._limit = limit  # octets that the reply to a query may have
-        self._recursion = recursion  # whether foreign names are asked for (RA)
+        self._limit, self._recursion, self._cookie = rules
         self._memo = memo
         self._denials = Denials()
         self._log = log
@@ -132,11 +137,13 @@ class Responder:
             self.tally.count(0, problem.rcode, "")
             return reply.error(octets, problem, recursion=self._recursion)
 
+        options = self._options(query, client) if query.options else b""
+
         def finish(outcome: Outcome) -> None:
-            send(self._finish(octets, query, outcome, remember=False))
+            send(self._finish(octets, query, outcome, options, remember=False))
 
         outcome = _policy(query) or self._ask(Request(query, client, self.door.transport), finish)
-        return None if outcome is None else self._finish(octets, query, outcome, remember=True)
+        return None if outcome is None else self._finish(octets, query, outcome, options, remember=True)
 
     def _ask(self, request: Request, done: Done) -> Outcome | None:
         try:
@@ -145,31 +152,36 @@ class Responder:
             self._panic(request.query, fault)
             return Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
 
-    def _finish(self, octets: bytes, query: Query, outcome: Outcome, *, remember: bool) -> bytes:
+    def _options(self, query: Query, client: Client) -> bytes:
+        """The EDNS options of the reply: a cookie for who sent one."""
+        cookie = cookies.client_cookie(query.options)
+        return b"" if cookie is None else self._cookie(cookie, client.host)
+
+    def _finish(self, octets: bytes, query: Query, outcome: Outcome, options: bytes, *, remember: bool) -> bytes:
         """The octets of the reply; counts it, and remembers it if it may be.
 
         What was waited for is never remembered: an owner may have changed since it was answered.
         """
         try:
-            return self._render(octets, query, outcome, remember=remember)
+            return self._render(octets, query, outcome, options, remember=remember)
         except Exception as fault:  # noqa: BLE001 - the root of a query
             self._panic(query, fault)
-            return self._render(octets, query, Failed(types.SERVFAIL), remember=False)
+            return self._render(octets, query, Failed(types.SERVFAIL), b"", remember=False)
 
-    def _render(self, octets: bytes, query: Query, outcome: Outcome, *, remember: bool) -> bytes:
+    def _render(self, octets: bytes, query: Query, outcome: Outcome, options: bytes, *, remember: bool) -> bytes:
         limit = self._limit(query)
         siblings = None
         if isinstance(outcome, Answered):
             answer, owners, siblings = outcome.answer, outcome.owners, outcome.siblings
         elif isinstance(outcome, Relayed):
             self.tally.count(query.qtype, foreign.rcode(outcome.octets), outcome.by)
-            return foreign.fit(query, outcome.octets, limit=limit)
+            return foreign.fit(query, outcome.octets, limit=limit, options=options)
         else:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
             answer, owners = Answer(outcome.rcode, authoritative=False, error=outcome.error), ()
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
-        made = reply.render(query, answer, limit=limit, recursion=self._recursion)
+        made = reply.render(query, answer, limit=limit, recursion=self._recursion, options=options)
         if remember and owners and not query.options:
             key = octets[2:]
             if siblings is not None:
@@ -188,6 +200,3 @@ class Responder:
 def _policy(query: Query) -> Outcome | None:
     """What is answered without asking anybody: other classes and transfers are refused (RFC 5936 section 2.2.1)."""
     return _REFUSED if query.qclass != types.IN or query.qtype in _TRANSFERS else None
-
-
-__all__ = ["Answered", "Door", "Log", "Responder", "Send", "Tally"]

@@ -7,14 +7,17 @@ a controller it goes on answering from what it has.
 
 import asyncio
 import gc
+import secrets
 import signal
 import socket
+import time
 from random import SystemRandom
 from typing import Final
 
 import structlog
 
 from kdns.config.settings import Settings
+from kdns.dns.cookies import SECRET_BYTES, cookie_option
 from kdns.dns.reply import TCP_LIMIT, udp_limit
 from kdns.ops import logs
 from kdns.ops.metrics import encode_report
@@ -24,7 +27,7 @@ from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
 from kdns.serve.local import own_addresses
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder
+from kdns.serve.responder import Door, Responder, Rules
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
 from kdns.serve.udp import open_door
@@ -78,6 +81,7 @@ class Worker:
         self._streams: list[StreamServer] = []
         self._link: WorkerLink | None = None
         self._control: Control | None = None
+        self._secret = secrets.token_bytes(SECRET_BYTES)
         self._changed = 0  # entries put since the last freeze
 
     async def open(self, start: WorkerStart) -> None:
@@ -156,6 +160,9 @@ class Worker:
         if self._control is not None:
             self._control.renew()
 
+    def _cookie(self, client: bytes, address: str) -> bytes:
+        return cookie_option(client, address, self._secret, int(time.time()))
+
     def _responder(self, sock: socket.socket, transport: str, memo: Memo) -> Responder:
         """Who answers what comes in at a socket."""
         bound = address_of(sock)
@@ -167,10 +174,13 @@ class Worker:
                 family="1" if sock.family == socket.AF_INET else "2",
             ),
             self._chain,
-            limit=udp_limit if transport == "udp" else lambda _: TCP_LIMIT,
-            recursion=bool(self._settings.forward.upstreams),
-            memo=memo,
-            log=_log,
+            Rules(
+                limit=udp_limit if transport == "udp" else lambda _: TCP_LIMIT,
+                recursion=bool(self._settings.forward.upstreams),
+                cookie=self._cookie,
+            ),
+            memo,
+            _log,
         )
         self._responders.append(responder)
         return responder

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kdns.dns import names
 from kdns.dns.reply import udp_limit
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder
+from kdns.serve.responder import Door, Responder, Rules
 from kdns.steps.chain import Peer, compose
 from kdns.steps.kubernetes import Kubernetes
 from kdns.zone.entry import Kind, Service, pack_service, service_owner
@@ -36,7 +36,7 @@ def index_of(serial: int = 1) -> Index:
 def responder(index: Index) -> Responder:
     chain = compose((Kubernetes(index, ZONE),))
     door = Door("dns://:53", "udp", "1")
-    return Responder(door, chain, limit=udp_limit, recursion=True, memo=Memo(1 << 20), log=Silent())
+    return Responder(door, chain, Rules(udp_limit, recursion=True, cookie=lambda _, __: b""), Memo(1 << 20), Silent())
 
 
 def asked(label: bytes, rest: bytes, header: bytes = PLAIN, behind: bytes = b"") -> bytes:

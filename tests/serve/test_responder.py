@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdns.dns import names, types
+from kdns.dns.cookies import cookie_option
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, RecordSet
 from kdns.dns.reply import udp_limit
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder
+from kdns.serve.responder import Door, Responder, Rules
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Request, Rest, compose
 from kdns.steps.kubernetes import Kubernetes
 from kdns.zone.entry import Entry, Kind, Owner, Port, Service, pack_service, pack_slice, service_owner
@@ -50,7 +51,11 @@ class Step:
 
 def responder(chain: Rest, log: Silent | None = None) -> Responder:
     door = Door("dns://:53", "udp", "1")
-    return Responder(door, chain, limit=udp_limit, recursion=True, memo=Memo(1 << 20), log=log or Silent())
+    return Responder(door, chain, Rules(udp_limit, recursion=True, cookie=cookie), Memo(1 << 20), log or Silent())
+
+
+def cookie(client: bytes, address: str) -> bytes:
+    return cookie_option(client, address, bytes(16), 1_800_000_000)
 
 
 def acting(act: Rest) -> Responder:
@@ -250,3 +255,18 @@ def test_counts_tell_types_rcodes_and_what_was_remembered() -> None:
         given_reply(answering, wire("a.", "A"))
     assert answering.tally.cells == {(types.A, types.NOERROR, ""): [4]}
     assert answering.tally.recalled == 2
+
+
+@pytest.mark.parametrize("rest", [b"", bytes(16), bytes(32)], ids=["E15 client only", "E17 not ours", "longest"])
+def test_who_sends_a_cookie_gets_it_back_with_our_part(rest: bytes) -> None:
+    answering, _ = answer_once((Owner(b"o"),))
+    sent = dns.edns.CookieOption(b"12345678", rest)
+    (option,) = given_reply(answering, wire("a.", "A", options=[sent])).options
+    assert isinstance(option, dns.edns.CookieOption)
+    assert (option.client, len(option.server), option.server[:4]) == (b"12345678", 16, b"\1\0\0\0")
+
+
+def test_other_options_are_not_answered() -> None:
+    answering, _ = answer_once((Owner(b"o"),))
+    sent = dns.edns.GenericOption(dns.edns.OptionType.make(65001), b"x")
+    assert given_reply(answering, wire("a.", "A", options=[sent])).options == ()

@@ -15,7 +15,7 @@ from kdns.dns.reply import udp_limit
 from kdns.serve import mmsg
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door as Place
-from kdns.serve.responder import Responder
+from kdns.serve.responder import Responder, Rules
 from kdns.serve.sockets import open_sockets
 from kdns.serve.udp import BatchDoor, Door, PlainDoor
 from kdns.steps.chain import Answered, Done, Outcome, Request, compose
@@ -62,9 +62,8 @@ async def serving(kind: type[Door], host: str) -> AsyncIterator[tuple[Script, Do
         for sock in (*opened.slots[0].udp, *opened.slots[0].tcp):
             stack.enter_context(sock)
         memo = Memo(1 << 20)
-        responder = Responder(
-            Place("dns://:53", "udp", "1"), compose((script,)), limit=udp_limit, recursion=True, memo=memo, log=Quiet()
-        )
+        rules = Rules(udp_limit, recursion=True, cookie=lambda _, __: b"")
+        responder = Responder(Place("dns://:53", "udp", "1"), compose((script,)), rules, memo, Quiet())
         sock = opened.slots[0].udp[0]
         door = kind(sock, responder, memo, asyncio.get_running_loop())
         try:
