@@ -1,5 +1,6 @@
-"""What the documents say is so: commands parse, flags and metrics are all there, links lead somewhere."""
+"""What the documents say is so: commands parse; flags, metrics, events and imports are all there; links lead somewhere."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -9,11 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
+from kdns.cluster.objects import RESOURCES
+from kdns.cluster.targets import role_rule
 from kdns.ops.metrics import FAMILIES, Family
+from tests.repository import documents
+from tests.repository.documents import DOCUMENTS, REPOSITORY
+from tests.repository.test_walls import FOLDERS
 
-REPOSITORY = Path(__file__).parents[2]
-DOCUMENTS = sorted((*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")))
 # What a shell makes of a line isn't the command's.
 SHELL = re.compile(r"\s(?:[|<>&;]|#|\d>).*")
 FLAG = re.compile(r"(?<![\w-])--?[a-z][a-z.-]*[a-z]\b|(?<![\w-])-[a-z]\b")
@@ -36,16 +41,22 @@ class Command(NamedTuple):
 
 def commands(document: str, text: str) -> Iterator[Command]:
     """Every `kdns ...` of the document, in a block or within a line."""
-    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    spans = re.findall(r"`(kdns [^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
-    for each in (*lines, *spans):
+    shell = (block for kind in ("sh", "console") for block in documents.blocks(text, kind))
+    lines = [line for block in shell for line in _joined(block).splitlines()]
+    parts = [part.strip().removeprefix("$ ").removeprefix(".venv/bin/") for line in lines for part in line.split(" | ")]
+    spans = re.findall(r"`(kdns [^`]+)`", documents.prose(text))
+    for each in (*parts, *spans):
         if each.startswith("kdns "):
             yield Command(document, SHELL.sub("", " ".join(each.split())))
 
 
+def _joined(block: str) -> str:
+    """The block with a line for each command: a synopsis goes on in indented lines."""
+    return re.sub(r"\\?\n {4,}", " ", block)
+
+
 def every_command() -> list[Command]:
-    found = [each for path in DOCUMENTS for each in commands(str(path.relative_to(REPOSITORY)), path.read_text())]
+    found = [each for path in DOCUMENTS for each in commands(documents.name(path), path.read_text())]
     return list({each.text: each for each in found}.values())
 
 
@@ -74,11 +85,19 @@ def test_the_flags_of_every_synopsis_exist() -> None:
     assert {flag: each for flag, each in shown.items() if flag not in known} == {}
 
 
-def test_every_flag_is_documented() -> None:
-    documented = set(FLAG.findall("\n".join(path.read_text() for path in DOCUMENTS)))
+def test_every_flag_is_in_the_reference() -> None:
+    documented = set(FLAG.findall((REPOSITORY / "docs" / "reference" / "command-line.md").read_text()))
     flags = {flag for text in helps().values() for flag in FLAG.findall(text)}
     assert "--help" in flags
-    assert sorted(flags - documented - {"--help"}) == []
+    assert sorted(flags - documented - {"-h"}) == []
+
+
+def test_every_target_of_make_that_is_named_is_there() -> None:
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", text, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    assert {"run", "test"} <= named
+    assert named - targets == set()
 
 
 def row(family: Family) -> str:
@@ -98,10 +117,70 @@ def test_every_metric_is_counted_somewhere_and_every_one_counted_is_in_the_table
     )
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_every_link_leads_to_a_file(path: Path) -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text())
-    assert [link for link in links if not (path.parent / link).exists()] == []
+LEVELS = {"exception": "error", "error": "error", "warning": "warning", "info": "info"}
+
+
+def events(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The level and name of every event that a module logs; what Repeated tells of is a warning."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            level = "warning" if called == "Repeated" else LEVELS.get(called)
+            if level:
+                yield level, str(node.args[0].value)
+
+
+def test_every_event_of_the_log_is_documented_with_its_level() -> None:
+    table = documents.rows((REPOSITORY / "docs" / "operations.md").read_text())
+    documented = {
+        (cells[0], each) for cells in table if cells[0] in LEVELS for each in re.findall(r"`(\w+)`", cells[2])
+    }
+    modules = (REPOSITORY / "kdns").rglob("*.py")
+    assert documented == {event for path in modules for event in events(ast.parse(path.read_text()))}
+
+
+def test_the_role_in_the_documents_is_what_the_api_is_asked_for() -> None:
+    found = [
+        part
+        for path in DOCUMENTS
+        for block in documents.blocks(path.read_text(), "yaml")
+        for part in yaml.safe_load_all(block)
+    ]
+    (role,) = [each for each in found if each["kind"] == "ClusterRole"]
+    assert granted(role["rules"]) == granted([yaml.safe_load(role_rule(resource)) for resource in RESOURCES])
+
+
+def granted(rules: list[dict[str, list[str]]]) -> set[tuple[str, str, str]]:
+    """Group, resource and verb of everything that rules allow."""
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_the_architecture_says_who_may_import_whom_as_the_walls_hold_it() -> None:
+    table = documents.rows((REPOSITORY / "docs" / "architecture.md").read_text())
+    cells = {each[0].strip("`"): set(re.findall(r"`([\w.]+)`", each[2])) for each in table if len(each) == 3}
+    assert {name: cells[name] for name in FOLDERS} == {name: set(allowed) for name, allowed in FOLDERS.items()}
+
+
+def missing(path: Path) -> list[str]:
+    """The links of a document that lead to no file, or to no heading in it."""
+    links = re.findall(r"\]\((?!https?:)([^)\s]+)", path.read_text())
+    return [link for link in links if not _leads_somewhere(path, *link.partition("#")[::2])]
+
+
+def _leads_somewhere(path: Path, file: str, anchor: str) -> bool:
+    target = path.parent / file if file else path
+    return target.exists() and (not anchor or anchor in documents.anchors(target.read_text()))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=documents.name)
+def test_every_link_leads_to_a_place(path: Path) -> None:
+    assert missing(path) == []
 
 
 def test_every_decision_is_in_the_list_of_them() -> None:
@@ -110,13 +189,37 @@ def test_every_decision_is_in_the_list_of_them() -> None:
     assert listed == {path.name for path in folder.glob("2*.md")}
 
 
+# The readers themselves
+
+
 def test_commands_are_found_in_blocks_and_within_lines() -> None:
-    text = "Say `kdns --version`.\n\n```sh\n$ kdns serve --zone a | head\nkdns serve \\\n    -p 53  # why\nls\n```\nand `kdns serve [-p PORT]…`\n"
+    text = (
+        "Say `kdns --version`.\n\n```sh\n$ kdns serve --zone a | head\n.venv/bin/kdns serve \\\n    -p 53  # why\nls\n"
+        "cat a | kdns serve --manifests -\n```\n```text\nkdns serves a\n```\nand `kdns serve [-p PORT]…`\n"
+    )
     found = list(commands("a.md", text))
     assert [each.text for each in found] == [
         "kdns serve --zone a",
         "kdns serve -p 53",
+        "kdns serve --manifests -",
         "kdns --version",
         "kdns serve [-p PORT]…",
     ]
-    assert [each.is_synopsis for each in found] == [False, False, False, True]
+    assert [each.is_synopsis for each in found] == [False, False, False, False, True]
+
+
+def test_events_are_found_whatever_logs_them() -> None:
+    text = (
+        "log.info('a', key=1)\nself._log.exception(\n    'b'\n)\nget_logger().warning('c')\nRepeated('d')\nlog.info(e)"
+    )
+    assert list(events(ast.parse(text))) == [("info", "a"), ("error", "b"), ("warning", "c"), ("warning", "d")]
+
+
+def test_a_link_to_a_missing_heading_is_seen(tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text("# A word, `b`!\n[yes](#a-word-b) [no](#b) [no](b.md) [yes](a.md#a-word-b)\n")
+    assert missing(document) == ["#b", "b.md"]
+
+
+def test_cells_of_a_table_may_have_bars() -> None:
+    assert list(documents.rows("text\n| a \\| b | c |\n```\n| no |\n```\n")) == [["a | b", "c"]]
