@@ -29,7 +29,12 @@ _RECORDS: Final[dict[tuple[Name, int], bytes]] = {
     (from_text("1.0.0.127.in-addr.arpa."), types.PTR): _LOCALHOST,
     (from_text(_ONE_V6), types.PTR): _LOCALHOST,
 }
-_NAMES: Final = frozenset(name for name, _ in _RECORDS)
+_NAMES: Final = frozenset(
+    (
+        *(name for name, _ in _RECORDS),
+        *map(from_text, ("0.127.in-addr.arpa.", "0.0.127.in-addr.arpa.")),  # exist, since one below does (RFC 8020)
+    )
+)
 
 _ZONES: Final = tuple(
     from_text(text)
@@ -59,6 +64,8 @@ _LAST_LABELS: Final = (b"\x09localhost\0", b"\x07invalid\0", b"\x05onion\0", b"\
 _WHOLE: Final = frozenset((_LOCALHOST, from_text("resolver.arpa.")))
 # Zones that don't exist even at their top (RFC 6761 section 6.4, RFC 7686 section 2).
 _ABSENT: Final = frozenset((from_text("invalid."), from_text("onion.")))
+# Zones without SOA and NS to ask for: those, and the one with addresses alone (RFC 6761 section 6.3).
+_BARE: Final = _ABSENT | {_LOCALHOST}
 
 
 class Special:
@@ -80,13 +87,22 @@ def special_answer(query: Query) -> Answer | None:
     zone = next((zone for zone in _ZONES if is_below(name, zone)), None)
     if zone is None:
         return None
-    denial = (RecordSet(zone, types.SOA, TTL, (_soa(zone),)),)
     owner = zone if zone in _WHOLE else name
     rdata = _RECORDS.get((owner, query.qtype))
+    if rdata is None and name == zone and zone not in _BARE:
+        rdata = _of_zone(zone, query.qtype)
     if rdata is not None:
         return Answer(answers=(RecordSet(query.qname, query.qtype, TTL, (rdata,)),))
     exists = owner in _NAMES or (owner == zone and zone not in _ABSENT)
+    denial = (RecordSet(zone, types.SOA, TTL, (_soa(zone),)),)
     return Answer(types.NOERROR if exists else types.NXDOMAIN, authority=denial)
+
+
+def _of_zone(zone: Name, qtype: int) -> bytes | None:
+    """What a locally served zone has at its top (RFC 6303 section 3)."""
+    if qtype == types.SOA:
+        return _soa(zone)
+    return zone if qtype == types.NS else None
 
 
 def _soa(zone: Name) -> bytes:
