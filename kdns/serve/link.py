@@ -37,7 +37,7 @@ class Link:
     """A socket that carries frames both ways."""
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop, lost: Callable[[str], None]) -> None:
-        """Tells lost, once and with the reason, when the other side is gone."""
+        """Tells lost, once and with the reason, when the other side is gone; not before its maker has the link."""
         self._socket = sock
         self._loop = loop
         self._lost = lost
@@ -45,6 +45,7 @@ class Link:
         self._unsent = bytearray()
         sock.setblocking(False)
         loop.add_reader(sock.fileno(), self._readable)
+        loop.add_writer(sock.fileno(), self._writable)  # the greeting: by the loop, since writing may find nobody there
 
     def close(self) -> None:
         """Closes the socket; lost isn't told. May be called again."""
@@ -136,7 +137,6 @@ class WorkerLink(Link):
         self._staged = Index()
         for frame in self._follower.start():
             self._send(frame)
-        self._flush()
 
     def _receive(self, frame: Frame) -> None:
         for action in self._follower.receive(frame):
@@ -170,7 +170,6 @@ class ControllerLink(Link):
         super().__init__(sock, loop, lost)
         self._leader = Leader(image)
         self._reported = reported
-        self._writable()
 
     @property
     def acked(self) -> int | None:
