@@ -7,7 +7,7 @@ from typing import Final
 
 REPOSITORY: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = sorted(
-    (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("examples/*.md"))
+    path for pattern in ("*.md", "bench/*.md", "docs/**/*.md", "examples/*.md") for path in REPOSITORY.glob(pattern)
 )
 
 _FENCED: Final = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
