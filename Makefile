@@ -3,12 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-IMAGE ?= kdns
-CONTAINER ?= docker
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench image clean
+.PHONY: help run test check bench clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,9 +25,6 @@ check: $(VENV)/.installed-dev ## lint, formatting and strict types
 
 bench: $(VENV)/.installed-dev ## measure, and print with what (BENCH=--quick for a look)
 	$(BIN)/python -m bench $(BENCH)
-
-image: ## build the container image (CONTAINER=docker, IMAGE=kdns)
-	$(CONTAINER) build -t $(IMAGE) .
 
 clean: ## take away the virtual environment and what tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
