@@ -1,8 +1,8 @@
 """The addresses of this machine, for the zone's NS records (decision D15).
 
-Where the operator listens on certain addresses, those; where on all, those of the
-interfaces, without the loopback's. Linux tells them through /proc and an
-ioctl; elsewhere the host's own name is looked up.
+Where the operator listens on certain addresses, those; where on all, or on all of a family,
+those of the interfaces, without the loopback's. Linux tells them through /proc and an ioctl;
+elsewhere the host's own name is looked up.
 """
 
 import contextlib
@@ -25,13 +25,15 @@ _IF_INET6: Final = Path("/proc/net/if_inet6")
 
 def own_addresses(listen: Iterable[Address]) -> tuple[bytes, ...]:
     """The addresses that clients can ask, 4 or 16 octets each, in a stable order, none twice."""
-    found: dict[bytes, None] = {}
-    for address in listen:
-        if address.host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-            found.update(dict.fromkeys(_of_interfaces()))
-        else:
-            found[_packed(address.host)] = None
-    return tuple(found)
+    return tuple(dict.fromkeys(own for address in listen for own in _asked_at(address.host)))
+
+
+def _asked_at(host: str) -> list[bytes]:
+    """The addresses that lead to what listens on the host."""
+    if not host:
+        return _of_interfaces()
+    packed = _packed(host)
+    return [packed] if any(packed) else [own for own in _of_interfaces() if len(own) == len(packed)]
 
 
 def _of_interfaces() -> list[bytes]:
