@@ -44,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     if len(cores) < 2:
         return _fail("needs two cores, one for the server and one for what asks it")
     plan = _plan(asked, (cores[0], cores[1]))
+    if not plan.peers:
+        return _fail(f"found none of the servers {asked.peers}, there are {[each.name for each in find()]}")
     command = f"python -m bench {shlex.join(arguments)}".strip()
     report = Report(command, machine(), {each.name: each.version for each in plan.peers})
     signal.signal(signal.SIGTERM, _interrupt)
@@ -63,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--quick", action="store_true", help=f"a look, in a minute: {_QUICK}")
     add("--parts", nargs="+", choices=PARTS, default=PARTS, help="what is measured (%(default)s)")
-    add("--sets", nargs="+", metavar="SET", help=f"sets of questions, of {[each.name for each in SETS]} (all)")
+    names = [each.name for each in SETS]
+    add("--sets", nargs="+", choices=names, metavar="SET", help=f"of {names} (all)")
     add("--peers", nargs="+", metavar="NAME", help="servers, of those that are found (all)")
     add("--services", type=int, default=10_000, help="in the cluster (%(default)s)")
     add("--endpoints", type=int, default=15, help="of each Service (%(default)s)")

@@ -96,7 +96,8 @@ def _measure_starts(bench: Bench) -> None:
     for turn in range(bench.plan.rounds):
         for peer in bench.live:
             say(f"start {turn + 1} of {peer.name}")
-            bench.report.starts.setdefault(peer.name, []).append(start(peer, bench.site))
+            found = start(peer, bench.site)
+            bench.report.starts.setdefault(peer.name, []).append(found)
     for peer in bench.live:
         say(f"relist of {peer.name}")
         bench.report.relists[peer.name] = relist(peer, bench.site, bench.lab)
@@ -107,8 +108,8 @@ def _measure_changes(bench: Bench, servers: Sequence[Server]) -> None:
         for beside, questions in _BESIDE.items():
             for server in servers:
                 say(f"changes {turn + 1}, {server.peer.name} beside {beside}")
-                by_server = bench.report.changes.setdefault(beside, {})
-                by_server.setdefault(server.peer.name, []).append(_changes(bench, server, questions))
+                found = _changes(bench, server, questions)
+                bench.report.changes.setdefault(beside, {}).setdefault(server.peer.name, []).append(found)
 
 
 def _changes(bench: Bench, server: Server, questions: QuestionSet | None) -> Changes:
@@ -124,11 +125,11 @@ def _changes(bench: Bench, server: Server, questions: QuestionSet | None) -> Cha
 def _measure_load(bench: Bench, servers: Sequence[Server]) -> None:
     for questions in bench.plan.sets:
         asked = [server for server in servers if server.peer.kind in questions.kinds]
-        by_server = bench.report.loads.setdefault(questions.name, {})
         for turn in range(bench.plan.rounds):
             for server in asked:
                 say(f"{questions.name} {turn + 1}, {server.peer.name}")
-                by_server.setdefault(server.peer.name, []).append(_one_load(bench, server, questions, turn))
+                found = _one_load(bench, server, questions, turn)
+                bench.report.loads.setdefault(questions.name, {}).setdefault(server.peer.name, []).append(found)
 
 
 def _one_load(bench: Bench, server: Server, questions: QuestionSet, turn: int) -> Result:
@@ -142,7 +143,7 @@ def _load(bench: Bench, server: Server, questions: QuestionSet, turn: int, secon
     _, others = bench.plan.cores
     file = write(questions, bench.contents, bench.site.folder, bench.plan.seconds, turn)
     line = command(questions, file, server.port, seconds, (others,))
-    bench.report.commands.setdefault(questions.name, " ".join(line))
+    bench.report.commands[questions.name] = " ".join(line)
     return run(questions, file, server, seconds, (others,))
 
 

@@ -24,8 +24,11 @@ from bench.questions import ECHO, FILE, LIVE, ZONE
 
 _READY_S: Final = 60.0
 _POLL_S: Final = 0.005
-# `dig ns.dns.cluster.local A`: what a server without /ready is asked until it answers.
-_PROBE: Final = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02ns\x03dns\x07cluster\x05local\x00\x00\x01\x00\x01"
+# `dig kubernetes.default.svc.cluster.local A`: a Service that every cluster has.
+_PROBE: Final = (
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+    b"\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01"
+)
 
 # kubeadm's, but for what it has of a pod's surroundings (the kubeconfig, addresses and ports) and kdns' own TTL.
 _COREFILE: Final = """.:{port} {{
@@ -236,7 +239,8 @@ def _echo(site: Site) -> Launch:
 
 
 def _is_ready(launch: Launch) -> bool:
-    return _answers(launch.port) if launch.ready is None else _says_ready(launch.ready)
+    """Whether it says so, where it says anything, and it is so: CoreDNS says it before it listens."""
+    return (launch.ready is None or _says_ready(launch.ready)) and _answers(launch.port)
 
 
 def _says_ready(port: int) -> bool:
@@ -251,7 +255,7 @@ def _says_ready(port: int) -> bool:
 
 
 def _answers(port: int) -> bool:
-    """Whether the probe is answered without an error (NOERROR is 0)."""
+    """Whether the probe is answered by NOERROR, which is 0."""
     with socket.socket(type=socket.SOCK_DGRAM) as sock:
         sock.settimeout(0.2)
         sock.connect(("127.0.0.1", port))

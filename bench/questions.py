@@ -115,6 +115,7 @@ def zone_file(contents: Contents) -> Iterator[str]:
     yield f"@ SOA ns.dns.{ZONE}. hostmaster.{ZONE}. 1 7200 1800 86400 5"
     yield f"@ NS ns.dns.{ZONE}."
     yield "ns.dns A 10.96.0.10"
+    yield "kubernetes.default.svc A 10.96.0.1"
     for service in contents.services:
         yield from _records(service)
     for (namespace, name), addresses in contents.endpoints.items():

@@ -42,18 +42,19 @@ def lines(report: Report) -> Iterator[str]:
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:
-    """The median, and the least and the most if there are several; empty without any."""
+    """The median, and the least and the most if they differ; empty without any value."""
     if not values:
         return ""
-    middle = f"{statistics.median(values):,.{digits}f}"
-    return middle if len(values) == 1 else f"{middle} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
+    middle, least, most = (f"{pick(values):,.{digits}f}" for pick in (statistics.median, min, max))
+    return middle if least == most else f"{middle} ({least} to {most})"
 
 
 def ratio(ours: Sequence[float], others: Sequence[float]) -> str:
     """Our median divided by theirs; empty where there is none."""
     if not ours or not others or not statistics.median(others):
         return ""
-    return f"{statistics.median(ours) / statistics.median(others):.2f}"
+    found = statistics.median(ours) / statistics.median(others)
+    return f"{found:.2f}" if found >= 0.1 else f"{found:.3f}"
 
 
 def _starts(report: Report) -> Iterator[str]:
