@@ -1,0 +1,225 @@
+"""Counts: what real responders, doors, streams and upstreams have seen, as series that the metrics table knows."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import SystemRandom
+
+import dns.flags
+import dns.message
+import pytest
+
+from kdns.config.settings import Address, ForwardSettings
+from kdns.dns import types
+from kdns.dns.records import Answer
+from kdns.dns.reply import udp_limit
+from kdns.ops.metrics import decode_report, encode_report, render
+from kdns.serve.counts import counts
+from kdns.serve.memo import Memo
+from kdns.serve.responder import Door, Responder, Rules
+from kdns.serve.stream import StreamServer
+from kdns.serve.udp import open_door
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Request
+from kdns.steps.forward import Forward
+from kdns.zone.entry import Owner
+from tests.serve.conversation import Answers, connect, ends, serving, until, virtually
+
+UDP = Door("dns://:53", "udp", "1")
+TCP6 = Door("dns://:53", "tcp", "2")
+REQUESTS = "coredns_dns_requests_total"
+RESPONSES = "coredns_dns_responses_total"
+RULES = Rules(udp_limit, recursion=True, cookie=lambda _client, _address: b"")
+
+
+class Silent:
+    def error(self, event: str, **_keys: object) -> None:
+        pass
+
+
+def chain(request: Request, _done: Done) -> Outcome | None:
+    """Answers by the first label."""
+    name = request.query.name
+    match name[1 : 1 + name[0]]:
+        case b"absent":
+            return Answered(Answer(types.NXDOMAIN), (), "kubernetes")
+        case b"dead":
+            return Failed(types.SERVFAIL, by="forward")
+        case b"fault":
+            raise ZeroDivisionError
+    return Answered(Answer(), (Owner(b"o"),), "kubernetes")
+
+
+def responder(door: Door = UDP) -> Responder:
+    return Responder(door, chain, RULES, Memo(1 << 20), Silent())
+
+
+def ask(asked: Responder, name: str, rtype: str = "A", times: int = 1) -> None:
+    octets = dns.message.make_query(name, rtype).to_wire()
+    for _ in range(times):
+        asked.converse(octets, ("127.0.0.1", 4053), lambda _reply: None)
+
+
+def forward(*upstreams: Address) -> Forward:
+    return Forward(ForwardSettings(upstreams), loop=asyncio.new_event_loop(), random=SystemRandom())
+
+
+@pytest.fixture
+def nowhere() -> Forward:
+    """A step without upstreams, which counts nothing."""
+    made = forward()
+    made.loop.close()
+    return made
+
+
+def request_of(rtype: str, door: Door = UDP) -> tuple[str, tuple[str, ...]]:
+    return REQUESTS, (door.server, ".", "", door.transport, door.family, rtype)
+
+
+def response_of(rcode: str, plugin: str) -> tuple[str, tuple[str, ...]]:
+    return RESPONSES, ("dns://:53", ".", "", rcode, plugin)
+
+
+def test_before_the_first_question_all_totals_are_zero(nowhere: Forward) -> None:
+    assert counts([responder()], [], [], nowhere) == {
+        ("coredns_panics_total", ()): 0,
+        ("kdns_memo_hits_total", ()): 0,
+        ("kdns_memo_entries", ()): 0,
+    }
+
+
+def test_each_question_is_a_request_by_type_and_a_response_by_rcode_and_plugin(nowhere: Forward) -> None:
+    asked = responder()
+    ask(asked, "here.", times=2)
+    ask(asked, "here.", "AAAA")
+    ask(asked, "absent.")
+    ask(asked, "dead.", "MX")
+    assert (
+        counts([asked], [], [], nowhere).items()
+        >= {
+            request_of("A"): 3,
+            request_of("AAAA"): 1,
+            request_of("MX"): 1,
+            response_of("NOERROR", "kubernetes"): 3,
+            response_of("NXDOMAIN", "kubernetes"): 1,
+            response_of("SERVFAIL", "forward"): 1,
+        }.items()
+    )
+
+
+def test_remembered_replies_count_as_questions_and_as_hits(nowhere: Forward) -> None:
+    asked = responder()
+    ask(asked, "here.", times=10)  # the second sight is remembered
+    assert counts([asked], [], [], nowhere) == {
+        request_of("A"): 10,
+        response_of("NOERROR", "kubernetes"): 10,
+        ("coredns_panics_total", ()): 0,
+        ("kdns_memo_hits_total", ()): 8,
+        ("kdns_memo_entries", ()): 1,
+    }
+
+
+def test_a_fault_of_our_own_is_a_panic_and_one_servfail(nowhere: Forward) -> None:
+    asked = responder()
+    ask(asked, "fault.")
+    assert counts([asked], [], [], nowhere) == {
+        request_of("A"): 1,
+        response_of("SERVFAIL", ""): 1,
+        ("coredns_panics_total", ()): 1,
+        ("kdns_memo_hits_total", ()): 0,
+        ("kdns_memo_entries", ()): 0,
+    }
+
+
+def test_whatever_types_are_asked_for_their_series_are_few(nowhere: Forward) -> None:
+    asked = responder()
+    for number in range(1000, 1100):
+        ask(asked, "here.", f"TYPE{number}")
+    asked.converse(b"\0\1\0\0\0\2" + bytes(6), ("127.0.0.1", 4053), lambda _reply: None)  # two questions: FORMERR
+    found = {series: count for series, count in counts([asked], [], [], nowhere).items() if series[0] == REQUESTS}
+    assert found == {request_of("other"): 101}
+
+
+def test_datagrams_without_a_reply_are_counted_by_why(nowhere: Forward) -> None:
+    asked = responder()
+    response = dns.message.make_query("here.", "A")
+    response.flags |= dns.flags.QR
+    for octets in (b"", b"short", response.to_wire()):
+        asked.converse(octets, ("127.0.0.1", 4053), lambda _reply: None)
+    found = counts([asked], [], [], nowhere)
+    assert found["kdns_dropped_total", ("short",)] == 2
+    assert found["kdns_dropped_total", ("response",)] == 1
+    assert not [series for series in found if series[0] == REQUESTS]
+
+
+def test_doors_are_told_apart_and_what_has_no_door_is_added_up(nowhere: Forward) -> None:
+    one, other, third = responder(), responder(TCP6), responder()
+    for each in (one, other, third):
+        ask(each, "here.", times=3)
+    assert counts([one, other, third], [], [], nowhere) == {
+        request_of("A"): 6,
+        request_of("A", TCP6): 3,
+        response_of("NOERROR", "kubernetes"): 9,
+        ("coredns_panics_total", ()): 0,
+        ("kdns_memo_hits_total", ()): 3,
+        ("kdns_memo_entries", ()): 3,
+    }
+
+
+def test_replies_that_the_kernel_does_not_take_are_dropped_ones(nowhere: Forward) -> None:
+    async def unsent() -> None:
+        asked = responder()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            doors = [open_door(sock, asked, Memo(1 << 20), asyncio.get_running_loop())]
+            doors[0].send(("127.0.0.1", 0), [], b"to nobody's port")
+            assert counts([], doors, [], nowhere) == {("kdns_dropped_total", ("unsent",)): 1}
+            doors[0].close()
+
+    asyncio.run(unsent())
+
+
+@asynccontextmanager
+async def conversed(clients: int) -> AsyncIterator[StreamServer]:
+    """A server whose clients have come, been silent and been sent away."""
+    async with serving(Answers()) as (server, port):
+        for client in [await connect(port) for _ in range(clients)]:
+            await ends(client)
+        await until(lambda: not server.busy)
+        yield server
+
+
+@virtually
+async def test_connections_are_counted_by_why_they_ended() -> None:
+    async with conversed(2) as one, conversed(1) as other:
+        nothing = Forward(ForwardSettings(()), loop=asyncio.get_running_loop(), random=SystemRandom())
+        assert counts([], [], [one, other], nothing) == {("kdns_connections_closed_total", ("idle",)): 3}
+
+
+def test_upstreams_are_counted_by_their_address() -> None:
+    step = forward(Address("192.0.2.1", 53), Address("2001:db8::1", 5353))
+    one = step.upstreams[0].counts
+    one.asked, one.streamed, one.ignored, one.timed_out, one.failed = 10, 2, 3, 4, 5
+    step.loop.close()
+    assert counts([], [], [], step) == {
+        ("kdns_forward_tries_total", ("192.0.2.1:53",)): 12,
+        ("kdns_forward_ignored_total", ("192.0.2.1:53",)): 3,
+        ("kdns_forward_failures_total", ("192.0.2.1:53", "timeout")): 4,
+        ("kdns_forward_failures_total", ("192.0.2.1:53", "network")): 5,
+        ("kdns_forward_tries_total", ("[2001:db8::1]:5353",)): 0,
+        ("kdns_forward_ignored_total", ("[2001:db8::1]:5353",)): 0,
+        ("kdns_forward_failures_total", ("[2001:db8::1]:5353", "timeout")): 0,
+        ("kdns_forward_failures_total", ("[2001:db8::1]:5353", "network")): 0,
+    }
+
+
+@virtually
+async def test_every_series_is_of_the_table() -> None:
+    asked = responder()
+    for name in ("here.", "absent.", "fault."):
+        ask(asked, name, "SVCB", times=3)
+    step = Forward(ForwardSettings((Address("192.0.2.1", 53),)), loop=asyncio.get_running_loop(), random=SystemRandom())
+    async with conversed(1) as server:
+        found = counts([asked], [], [server], step)
+    assert decode_report(encode_report(found)) == found
+    assert 'type="other"' in render((name, labels, value) for (name, labels), value in found.items())
