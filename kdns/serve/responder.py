@@ -181,7 +181,8 @@ class Responder:
                 self._panic(query, outcome.cause)
             answer, owners = Answer(outcome.rcode, authoritative=False, error=outcome.error), ()
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
-        made = reply.render(query, answer, limit=limit, recursion=self._recursion, options=options)
+        # The id is the client's chance: without it all who aren't remembered would be sent to the same address first.
+        made = reply.render(query, answer, limit=limit, recursion=self._recursion, first=query.id, options=options)
         if remember and owners and not query.options:
             key = octets[2:]
             if siblings is not None:

@@ -154,6 +154,17 @@ def test_addresses_change_their_order_from_reply_to_reply() -> None:
     assert first == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
 
 
+def test_addresses_change_their_order_in_replies_that_are_not_remembered() -> None:
+    index = Index()
+    packed = pack_slice(4, (), [(bytes((10, 0, 0, i)), b"") for i in range(3)])
+    index.load(Image(1, 1, {service_owner("n", "h"): pack_service(Service(Kind.HEADLESS, slices=(packed,)))}))
+    asked = responder(compose((Kubernetes(index, ZONE),)))
+    nsid = dns.edns.GenericOption(dns.edns.OptionType.NSID, b"")  # queries with options are not remembered
+    queries = [wire("h.n.svc.cluster.local.", "A", id=number, use_edns=0, options=[nsid]) for number in range(3)]
+    first = [str(given_reply(asked, octets).answer[0][0]) for octets in queries]
+    assert first == ["10.0.0.0", "10.0.0.1", "10.0.0.2"]
+
+
 def answer_once(owners: tuple[Owner, ...]) -> tuple[Responder, list[Query]]:
     seen: list[Query] = []
 
