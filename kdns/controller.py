@@ -101,6 +101,9 @@ class Controller:
 
     def take(self, deltas: Iterable[Delta]) -> None:
         """Compiles what the source says, in one step, and sends what changed to every worker."""
+        if not self._compiler.revision:  # serials go on from those of a controller before this one
+            served = (worker.link.served for worker in self._workers if worker.link is not None)
+            self._compiler.serial = max(self._compiler.serial, *served, 0)
         patch = self._compiler.apply(deltas, int(time.time()))
         if patch is None:
             return
@@ -183,7 +186,7 @@ class Controller:
 
     def _lost(self, slot: int, reason: str) -> None:
         self._workers[slot].link = None
-        _log.warning("worker_lost", slot=slot, reason=reason)
+        _log.info("worker_lost", slot=slot, reason=reason)
 
     def _problem(self, problem: Problem) -> None:
         """Logs what was left out of an object, once for each thing found there."""

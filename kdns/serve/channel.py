@@ -82,6 +82,12 @@ class WantImage(NamedTuple):
     lost: int = 0
 
 
+class Serving(NamedTuple):
+    """Worker: the serial that it serves from before this channel; a new controller's serials go on from there."""
+
+    serial: int
+
+
 class Ack(NamedTuple):
     """Worker: that revision is being served."""
 
@@ -94,7 +100,9 @@ class Report(NamedTuple):
     octets: bytes
 
 
-Frame: TypeAlias = Hello | ImageBegin | ImageEntries | ImageEnd | PatchFrame | ReportRequest | WantImage | Ack | Report
+Frame: TypeAlias = (
+    Hello | ImageBegin | ImageEntries | ImageEnd | PatchFrame | ReportRequest | WantImage | Ack | Report | Serving
+)
 
 
 class _Form(NamedTuple):
@@ -116,6 +124,7 @@ _FORMS: Final = (
     _Form(7, WantImage, struct.Struct("!Q")),
     _Form(8, Ack, struct.Struct("!Q")),
     _Form(9, Report, struct.Struct("!"), tail=True),
+    _Form(10, Serving, struct.Struct("!Q")),
 )
 _BY_KIND: Final = {form.kind: form for form in _FORMS}
 _BY_FRAME: Final = {form.frame: form for form in _FORMS}
@@ -212,9 +221,9 @@ class Follower:
         self._image: ImageBegin | None = None  # what is being staged
         self._count = 0  # entries staged
 
-    def start(self) -> list[Frame]:
-        """What to send first."""
-        return [Hello(), WantImage()]
+    def start(self, serial: int = 0) -> list[Frame]:
+        """What to send first; serial is the one served since before this channel, 0 if nothing is."""
+        return [Hello(), *([Serving(serial)] if serial else []), WantImage()]
 
     def receive(self, frame: Frame) -> list[Action]:
         """What to do, in this order: stage, adopt or apply; send WantImage and Ack as they are; answer ReportRequest.
@@ -297,11 +306,13 @@ class Leader:
         "_waiting",
         "_waits",
         "acked",
+        "served",
     )
 
     def __init__(self, image: Callable[[], Image | None]) -> None:
         """Image gives the zone as of the last published patch, never to change, or None before there is one."""
         self.acked: int | None = None  # the revision that the worker says it serves
+        self.served = 0  # the serial that it served before this channel
         self._image = image
         self._greeted = False
         self._asked = False  # for a report
@@ -324,6 +335,8 @@ class Leader:
                     self._want()
             case Ack(revision):
                 self.acked = revision
+            case Serving(serial):
+                self.served = serial
             case Report(octets):
                 return octets
             case _:

@@ -135,7 +135,7 @@ class WorkerLink(Link):
         self._keeper = keeper
         self._follower = Follower()
         self._staged = Index()
-        for frame in self._follower.start():
+        for frame in self._follower.start(keeper.index.serial):
             self._send(frame)
 
     def _receive(self, frame: Frame) -> None:
@@ -175,6 +175,11 @@ class ControllerLink(Link):
     def acked(self) -> int | None:
         """The revision that the worker says it serves."""
         return self._leader.acked
+
+    @property
+    def served(self) -> int:
+        """The serial that the worker served before this link; 0 if it served nothing, or hasn't said so yet."""
+        return self._leader.served
 
     def publish(self, patch: Patch, frame: PatchFrame) -> None:
         """Sends the patch, or the image if the worker has none yet; frame is the patch's octets."""

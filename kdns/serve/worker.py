@@ -156,7 +156,7 @@ class Worker:
 
     def _disconnected(self, reason: str) -> None:
         self._link = None
-        _log.warning("controller_lost", reason=reason, goes_on_with_revision=self.index.revision)
+        _log.info("controller_lost", reason=reason, goes_on_with_revision=self.index.revision)
         if self._control is not None:
             self._control.renew()
 

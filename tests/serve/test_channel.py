@@ -29,6 +29,7 @@ from kdns.serve.channel import (
     PatchFrame,
     Report,
     ReportRequest,
+    Serving,
     Stage,
     WantImage,
     encode,
@@ -53,6 +54,7 @@ frames = st.one_of(
     st.builds(PatchFrame, st.binary(max_size=40)),
     st.builds(ReportRequest, numbers),
     st.builds(WantImage, numbers),
+    st.builds(Serving, numbers),
     st.builds(Ack, numbers),
     st.builds(Report, st.binary(max_size=40)),
 )
@@ -302,6 +304,13 @@ def test_nothing_but_the_image_and_patches_is_sent_where_nothing_is_lost() -> No
 
 def test_the_follower_greets_and_asks_for_an_image_at_once() -> None:
     assert Follower().start() == [Hello(VERSION), WantImage(0)]
+
+
+def test_who_serves_already_says_which_serial() -> None:
+    leader = Leader(lambda: None)
+    for frame in Follower().start(7):
+        leader.receive(frame)
+    assert leader.served == 7
 
 
 def test_an_image_is_adopted_at_its_end_and_said_to_be() -> None:
