@@ -142,6 +142,21 @@ def test_a_port_is_renamed(lab: Lab, server: Server, space: str) -> None:
     server.comes_to(f"_http._tcp.{name}", "SRV", {"NXDOMAIN"})
 
 
+def test_what_is_denied_hides_nothing_that_comes_beside_it(lab: Lab, server: Server, space: str) -> None:
+    # One denial is remembered for all names of a length that nobody owns.
+    for name in ("aaa", "bbb", "ccc"):
+        server.comes_to(f"{name}.{space}.{ZONE}", "A", {"NXDOMAIN"})
+    put(lab, space, "bbb", clusterIP="10.97.4.1")
+    server.comes_to(f"bbb.{space}.{ZONE}", "A", {"10.97.4.1"})
+    server.comes_to(f"x.bbb.{space}.{ZONE}", "A", {"NXDOMAIN"})
+    server.comes_to(f"aaa.{space}.{ZONE}", "A", {"NXDOMAIN"})
+    put_slice(lab, space, "slice", "bbb", "10.200.8.1")
+    server.comes_to(f"10-200-8-1.bbb.{space}.{ZONE}", "A", {"10.200.8.1"})
+    lab.delete("services", space, "bbb")
+    server.comes_to(f"bbb.{space}.{ZONE}", "A", {"NXDOMAIN"})
+    server.comes_to(f"ccc.{space}.{ZONE}", "A", {"NXDOMAIN"})
+
+
 def test_an_external_name_follows_its_target(lab: Lab, server: Server, space: str) -> None:
     name, target = f"alias.{space}.{ZONE}", f"target.{space}.{ZONE}"
     put(lab, space, "alias", type="ExternalName", externalName=target)
