@@ -18,6 +18,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from kdns.cluster import decode
+from kdns.cluster.counters import Counters
 from kdns.cluster.decode import DecodeError, DecodeOptions
 from kdns.cluster.objects import RESOURCES, Delta, Key, Object, Problem, Reset, Resource, Synced
 from kdns.config.settings import ManifestSource as ManifestSettings
@@ -39,6 +40,8 @@ _RESOURCES: Final[dict[str, Resource]] = {
     "EndpointSlice": "endpointslices",
     "Pod": "pods",
 }
+# What problems of a kind are problems of: those that are something else by the time they are served, too.
+_PROBLEMS_OF: Final[dict[str, Resource]] = {**_RESOURCES, "Endpoints": "endpointslices", "StatefulSet": "pods"}
 
 
 class Loaded(NamedTuple):
@@ -71,6 +74,7 @@ class ManifestSource:
         self._said: set[Any] = set()  # problems and the like of the last load, so that each is told once
         self._fresh_s: float | None = None  # when the files were last seen to be what is served
         self._trouble: str | None = None
+        self._counters: dict[Resource, Counters] = {name: Counters() for name in RESOURCES}
         self.made_up: frozenset[bytes] = frozenset()  # the addresses among those served that no file gives
         self.failures = 0  # changes that couldn't be taken
 
@@ -91,10 +95,10 @@ class ManifestSource:
                 self._fail(str(error))
 
     def status(self) -> dict[Resource, ResourceStatus]:
-        """How far each resource is: all alike, since they come together."""
+        """How far each resource is: all alike but for their problems, since they come together."""
         synced = self._fresh_s is not None
         age_s = None if self._fresh_s is None else asyncio.get_running_loop().time() - self._fresh_s
-        return dict.fromkeys(RESOURCES, ResourceStatus(synced, age_s, self._trouble))
+        return {name: ResourceStatus(synced, age_s, self._trouble, self._counters[name]) for name in RESOURCES}
 
     async def _still(self, seen: dict[str, files.Stamp]) -> dict[str, files.Stamp]:
         """How the files look once they have looked the same for a moment."""
@@ -124,6 +128,7 @@ class ManifestSource:
         for problem in loaded.problems:
             if problem not in self._said:
                 self._report(problem)
+                self._counters[_PROBLEMS_OF[problem.kind]].count((problem,))
         for old, new in loaded.twice:
             if (new.key, old.place, new.place) not in self._said:
                 names = {"kind": new.kind, "namespace": new.key.namespace, "name": new.key.name}

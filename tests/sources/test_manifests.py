@@ -268,3 +268,23 @@ def test_standard_input_is_read_from_its_beginning_each_time(tmp_path: Path) -> 
     finally:
         os.dup2(kept, 0)
         os.close(kept)
+
+
+def test_problems_are_counted_by_resource_kind_and_field_each_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        service("odd", spec="{clusterIP: nonsense}")
+        + "---\nkind: Endpoints\nmetadata: {name: a}\nsubsets: [{addresses: [{ip: nonsense}]}]\n"
+        "---\nkind: StatefulSet\napiVersion: apps/v1\nmetadata: {name: b}\nspec: {serviceName: odd, replicas: many}\n"
+    )
+
+    async def scene() -> dict[Resource, dict[tuple[str, str], int]]:
+        async with fed(tmp_path) as made:
+            await made.next()
+            return {name: dict(each.counters.problems) for name, each in made.source.status().items()}
+
+    assert asyncio.run(scene()) == {
+        "namespaces": {},
+        "services": {("Service", "spec.clusterIP"): 1},
+        "endpointslices": {("Endpoints", "subsets[].addresses[].ip"): 1},
+        "pods": {("StatefulSet", "spec.replicas"): 1},
+    }
