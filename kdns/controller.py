@@ -82,7 +82,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.link: ControllerLink | None = None
-        self.channels = 0  # had so far; the first isn't a restart
+        self.restarts = 0  # workers in the slot before this one
         self.report: metrics.Counts = {}
         self.lasting: metrics.Counts = {}  # counters of its predecessors
         self.reported = asyncio.Event()
@@ -97,6 +97,7 @@ class Controller:
         self._compiler = Compiler(CompileOptions(pods_verified=verified))
         self._workers = [Worker() for _ in range(workers)]
         self._left_out = logs.Repeated("object_left_out")
+        self._unreadable = logs.Repeated("report_unreadable")
         self.source = self._make_source(settings, (*REQUIRED, "pods") if verified else REQUIRED)
 
     def take(self, deltas: Iterable[Delta]) -> None:
@@ -114,19 +115,20 @@ class Controller:
             if worker.link is not None:
                 worker.link.publish(patch, frame)
 
-    def connect(self, slot: int, sock: socket.socket) -> None:
-        """A channel to the worker of the slot, in place of the one before."""
+    def connect(self, slot: int, restarts: int, sock: socket.socket) -> None:
+        """A channel to the worker of the slot, which had so many before it, in place of the channel before."""
         worker = self._workers[slot]
         if worker.link is not None:
             worker.link.close()
-        worker.channels += 1
-        worker.lasting = metrics.merge((worker.lasting, metrics.lasting(worker.report)))
-        worker.report = {}
+        if restarts != worker.restarts:  # else it is the same worker, which goes on counting
+            worker.restarts = restarts
+            worker.lasting = metrics.merge((worker.lasting, metrics.lasting(worker.report)))
+            worker.report = {}
         worker.link = ControllerLink(
             sock,
             asyncio.get_running_loop(),
             self._image,
-            reported=lambda octets: self._reported(worker, octets),
+            reported=lambda octets: self._reported(slot, octets),
             lost=lambda reason: self._lost(slot, reason),
         )
 
@@ -224,8 +226,14 @@ class Controller:
             for wait in late:
                 wait.cancel()
 
-    def _reported(self, worker: Worker, octets: bytes) -> None:
-        worker.report = metrics.decode_report(octets)
+    def _reported(self, slot: int, octets: bytes) -> None:
+        worker = self._workers[slot]
+        try:
+            worker.report = metrics.decode_report(octets)
+        except metrics.ReportError as error:  # a fault of our own; the worker's last report stays
+            self._unreadable.trouble(f"worker {slot}", str(error))
+        else:
+            self._unreadable.over(f"worker {slot}")
         worker.reported.set()
 
     def _samples(self) -> Iterator[metrics.Sample]:
@@ -238,7 +246,7 @@ class Controller:
         for slot, worker in enumerate(self._workers):
             acked = worker.link.acked if worker.link is not None else None
             yield "kdns_revision", (str(slot),), acked or 0
-            yield "kdns_worker_restarts_total", (), max(0, worker.channels - 1)
+            yield "kdns_worker_restarts_total", (), worker.restarts
         for resource, status in self.source.status().items():
             yield "kdns_synced", (resource,), int(status.synced)
             yield "kdns_objects", (resource,), self._compiler.store.count(resource)

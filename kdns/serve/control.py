@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 BEAT: Final = b"."
 RENEW: Final = b"r"
-_CHANNEL: Final = struct.Struct("!cH")  # b"c" and the slot; the channel's end comes with it
+_CHANNEL: Final = struct.Struct("!cHI")  # b"c", the slot, its restarts; the channel's end comes with it
 _BEAT_S: Final = 0.5
 
 
@@ -41,8 +41,8 @@ class Control:
     """A child's side of its control socket, on its event loop.
 
     Beats from the start until closed. on_channel gets each channel, its slot first: the one
-    before it for that slot is void. on_lost is called once, when the supervisor is gone:
-    the process should end.
+    before it for that slot is void; and how many workers the slot had before the one that it
+    leads to. on_lost is called once, when the supervisor is gone: the process should end.
     """
 
     __slots__ = ("_beat_s", "_loop", "_on_channel", "_on_lost", "_sock", "_timer")
@@ -52,7 +52,7 @@ class Control:
         sock: socket.socket,
         loop: asyncio.AbstractEventLoop,
         *,
-        on_channel: Callable[[int, socket.socket], None],
+        on_channel: Callable[[int, int, socket.socket], None],
         on_lost: Callable[[], None],
         beat_s: float = _BEAT_S,
     ) -> None:
@@ -98,16 +98,16 @@ class Control:
             return
         for fd in fds:
             os.set_inheritable(fd, False)
-            _, slot = _CHANNEL.unpack(octets)
+            _, slot, restarts = _CHANNEL.unpack(octets)
             channel = socket.socket(fileno=fd)
             channel.setblocking(False)
-            self._on_channel(slot, channel)
+            self._on_channel(slot, restarts, channel)
 
 
-def hand(control: socket.socket, slot: int, end: socket.socket) -> bool:
+def hand(control: socket.socket, slot: int, restarts: int, end: socket.socket) -> bool:
     """The supervisor's side: sends a channel's end; whether there was room, and anybody to read it."""
     try:
-        socket.send_fds(control, [_CHANNEL.pack(b"c", slot)], [end.fileno()])
+        socket.send_fds(control, [_CHANNEL.pack(b"c", slot, restarts)], [end.fileno()])
     except OSError:
         return False
     return True

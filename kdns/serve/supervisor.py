@@ -235,7 +235,7 @@ class _Supervisor:
         if seat.slot is None or seat.child is None or self.controller.child is None:
             return
         seat.joined = self.now
-        seat.renew = not _connect(self.controller.child, seat.child, seat.slot)
+        seat.renew = not _connect(self.controller.child, seat.child, seat.slot, seat.restarts)
 
     def _may_renew(self, seat: _Seat) -> bool:
         return seat.renew and seat.child is not None and self.controller.child is not None
@@ -372,14 +372,14 @@ class _Supervisor:
                 os.kill(child.pid, signal.SIGKILL)
 
 
-def _connect(controller: _Child, worker: _Child, slot: int) -> bool:
+def _connect(controller: _Child, worker: _Child, slot: int, restarts: int) -> bool:
     """Hands a fresh channel to both; whether both took it. If one didn't, the other will see it end."""
     try:
         one, other = socket.socketpair()
     except OSError:
         return False
     with one, other:
-        return hand(controller.control, slot, one) and hand(worker.control, slot, other)
+        return hand(controller.control, slot, restarts, one) and hand(worker.control, slot, restarts, other)
 
 
 __all__ = ["Control", "ControllerStart", "Limits", "Log", "WorkerStart", "supervise"]

@@ -149,7 +149,7 @@ class Worker:
         gc.collect()
         gc.freeze()
 
-    def _connect(self, _slot: int, sock: socket.socket) -> None:
+    def _connect(self, _slot: int, _restarts: int, sock: socket.socket) -> None:
         if self._link is not None:
             self._link.close()
         self._link = WorkerLink(sock, self._loop, self, self._disconnected)

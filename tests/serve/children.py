@@ -45,13 +45,15 @@ class Child:
         self.loop = asyncio.get_running_loop()
         self.stopped = asyncio.Event()
         self.channels: dict[int, socket.socket] = {}
+        self.restarts: dict[int, int] = {}  # as told with the channel
         self.slow: list[tuple[socket.socket, tuple[str, int]]] = []
         self.loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
         self.control = Control(control, self.loop, on_channel=self.connected, on_lost=self.lost, beat_s=0.1)
 
-    def connected(self, slot: int, channel: socket.socket) -> None:
+    def connected(self, slot: int, restarts: int, channel: socket.socket) -> None:
         self.disconnect(slot)
         self.channels[slot] = channel
+        self.restarts[slot] = restarts
         channel.send(str(os.getpid()).encode())
         self.loop.add_reader(channel, self.heard, slot, channel)
 
@@ -60,7 +62,7 @@ class Child:
         with suppress(ConnectionResetError):  # an end killed with something unread
             octets = channel.recv(100)
         if octets:
-            self.tell("channel", channel=slot, peer=int(octets))
+            self.tell("channel", channel=slot, peer=int(octets), restarts=self.restarts[slot])
         else:
             self.tell("channel_ended", channel=slot)
             self.disconnect(slot)

@@ -22,12 +22,12 @@ class Seen:
     """What a Control has told."""
 
     def __init__(self) -> None:
-        self.channels: asyncio.Queue[tuple[int, socket.socket]] = asyncio.Queue()
+        self.channels: asyncio.Queue[tuple[int, int, socket.socket]] = asyncio.Queue()
         self.lost = asyncio.Event()
         self.times_lost = 0
 
-    def on_channel(self, slot: int, channel: socket.socket) -> None:
-        self.channels.put_nowait((slot, channel))
+    def on_channel(self, slot: int, restarts: int, channel: socket.socket) -> None:
+        self.channels.put_nowait((slot, restarts, channel))
 
     def on_lost(self) -> None:
         self.times_lost += 1
@@ -53,21 +53,21 @@ def test_it_beats_from_the_start_until_closed(pair: tuple[socket.socket, socket.
     assert set(asyncio.run(run())) == {BEAT[0]}
 
 
-def test_a_channel_comes_with_its_slot_and_is_the_one_that_was_handed(
+def test_a_channel_comes_with_its_slot_and_restarts_and_is_the_one_that_was_handed(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
     async def run() -> None:
         seen = Seen()
         control = seen.control(pair[1])
-        for slot in (0, 65535):
+        for slot, restarts in ((0, 70_000), (65535, 0)):
             one, other = socket.socketpair()
             with one:
                 with other:
-                    assert hand(pair[0], slot, other)
-                came, channel = await asyncio.wait_for(seen.channels.get(), 20)
+                    assert hand(pair[0], slot, restarts, other)
+                *came, channel = await asyncio.wait_for(seen.channels.get(), 20)
                 with channel:
                     one.send(b"%d" % slot)
-                    assert (came, channel.recv(10), channel.getblocking()) == (slot, b"%d" % slot, False)
+                    assert (came, channel.recv(10), channel.getblocking()) == ([slot, restarts], b"%d" % slot, False)
                     assert not channel.get_inheritable()
         control.close()
 
@@ -80,11 +80,11 @@ def test_channels_handed_at_once_come_one_by_one(pair: tuple[socket.socket, sock
         for slot in range(10):
             one, other = socket.socketpair()
             with one, other:
-                assert hand(pair[0], slot, other)
+                assert hand(pair[0], slot, 0, other)
         control = seen.control(pair[1])
         slots = []
         for _ in range(10):
-            slot, channel = await asyncio.wait_for(seen.channels.get(), 20)
+            slot, _, channel = await asyncio.wait_for(seen.channels.get(), 20)
             channel.close()
             slots.append(slot)
         control.close()
@@ -111,7 +111,7 @@ def test_a_child_that_does_not_read_is_handed_no_more_than_fits(pair: tuple[sock
     one, other = socket.socketpair()
     with one, other:
         handed = 0
-        while handed < 10_000 and hand(pair[0], 0, other):
+        while handed < 10_000 and hand(pair[0], 0, 0, other):
             handed += 1
         assert 0 < handed < 10_000
 
@@ -120,7 +120,7 @@ def test_nobody_is_handed_anything_when_gone(pair: tuple[socket.socket, socket.s
     pair[1].close()
     one, other = socket.socketpair()
     with one, other:
-        assert not hand(pair[0], 0, other)
+        assert not hand(pair[0], 0, 0, other)
 
 
 def test_another_channel_is_asked_for_by_an_octet_of_its_own(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -118,7 +118,8 @@ def test_the_controller_sees_a_worker_s_end_and_gets_a_channel_to_its_successor(
         controller, pids = running.start(2)
         os.kill(pids[1], signal.SIGKILL)
         running.wait("channel_ended", pid=controller, channel=1)
-        assert running.wait("channel", pid=controller, channel=1)["peer"] not in pids
+        joined = running.wait("channel", pid=controller, channel=1)
+        assert (joined["peer"] in pids, joined["restarts"]) == (False, 1)
         assert running.have("channel_ended", channel=0) == []
 
 
@@ -127,7 +128,8 @@ def test_a_channel_that_its_worker_gave_up_is_renewed() -> None:
         controller, (pid,) = running.start()
         ask(sock, "renew")
         running.wait("channel_ended", pid=controller, channel=0)
-        assert running.wait("channel", pid=pid)["peer"] == controller
+        joined = running.wait("channel", pid=pid)
+        assert (joined["peer"], joined["restarts"]) == (controller, 0)
         assert len(running.have("process_started")) == 2
 
 
