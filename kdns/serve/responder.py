@@ -174,15 +174,16 @@ class Responder:
         if isinstance(outcome, Answered):
             answer, owners, siblings = outcome.answer, outcome.owners, outcome.siblings
         elif isinstance(outcome, Relayed):
+            sent = foreign.fit(query, outcome.octets, limit=limit, options=options)
             self.tally.count(query.qtype, foreign.rcode(outcome.octets), outcome.by)
-            return foreign.fit(query, outcome.octets, limit=limit, options=options)
+            return sent
         else:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
             answer, owners = Answer(outcome.rcode, authoritative=False, error=outcome.error), ()
-        cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
         # The id is the client's chance: without it all who aren't remembered would be sent to the same address first.
         made = reply.render(query, answer, limit=limit, recursion=self._recursion, first=query.id, options=options)
+        cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
         if remember and owners and not query.options:
             key = octets[2:]
             if siblings is not None:
