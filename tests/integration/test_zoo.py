@@ -1,59 +1,38 @@
-"""Every name of a made-up cluster of every kind of object, asked over UDP and TCP, against the slow reference.
+"""Every name of a made-up cluster of every kind of object, against the slow reference: at rest, and after a storm.
 
 The reference is fed with what the API server itself lists. The generator is the lab's, in mode
-zoo; its seeds differ in dozens of random Services. By TCP names are asked in upper case.
+zoo; its seeds differ in dozens of random Services.
 """
 
-import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import random
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
 import pytest
 
 from tests.integration import listed
-from tests.integration.upstream import TTL, Upstream
-from tests.lab import HOW_TO_RUN, Lab, assets, seed_script
-from tests.server import Server
-from tests.zone.reference import Expected, Line, Reference, Setup
+from tests.integration.asking import Ask, Asking
+from tests.integration.comparison import ABROAD, everything, wrong_by_tcp, wrong_by_udp
+from tests.integration.upstream import Upstream
+from tests.lab import HOW_TO_RUN, ApiError, Lab, assets, seed_script
+from tests.server import ZONE, Server, until
+from tests.zone.reference import Reference, Setup
 
 pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(seed_script() is None, reason="needs the lab's generator; KDNS_LAB_SEED names it"),
 ]
 
-Question = tuple[str, str]
-Answers = dict[Question, Expected | None]
-
 CASES: Final = ((1, "insecure"), (2, "verified"), (3, "disabled"))  # seed, mode of pods
 RANDOM_SERVICES: Final = 40
-TYPES: Final = ("A", "AAAA", "SRV", "TXT", "PTR", "CNAME", "SOA", "NS", "MX", "HTTPS", "ANY")
-AT_ONCE: Final = 32  # queries on their way
-
-# What the upstream knows; all else it denies.
-ABROAD: Final = {("www.example.com.", "A"): ("203.0.113.7", "203.0.113.8")}
-# What is answered here though it isn't the cluster's (RFC 6761 section 6.3).
-LOCALHOST: Final = {"A": ("127.0.0.1", 10800), "AAAA": ("::1", 10800)}
-
-# Names that don't exist, or almost, whatever the cluster is.
-NEAR: Final = (
-    *("nowhere.cluster.local.", "svc.", "local.svc.cluster.local.", "nothing.zoo.svc.cluster.local."),
-    *("*.zoo.svc.cluster.local.", "any.plain.zoo.svc.cluster.local.", "_tcp.ports.zoo.svc.cluster.local."),
-    *("_http._tcp.plain.zoo-2.svc.cluster.local.", "_http._sctp.ports.zoo.svc.cluster.local.", "dns.cluster.local."),
-    *("1-2-3-4.zoo.pod.cluster.local.", "x.1-2-3-4.zoo.pod.cluster.local.", "1-2-3.zoo.pod.cluster.local."),
-    *("256-1-1-1.zoo.pod.cluster.local.", "fd00--1.zoo.pod.cluster.local.", "1-2-3-4.nowhere.pod.cluster.local."),
-    *("9.9.9.9.in-addr.arpa.", "10.in-addr.arpa.", "256.0.0.10.in-addr.arpa.", "x.ip6.arpa."),
-)
+HTTP: Final = {"name": "http", "port": 80}
 
 
 @contextmanager
-def zoo(seed: int, folder: Path) -> Iterator[Lab]:
+def zoo(seed: int, folder: Path, services: int = RANDOM_SERVICES) -> Iterator[Lab]:
     """A cluster of its own: the generator's objects have the same names for every seed."""
     binaries = assets()
     if binaries is None:
@@ -61,18 +40,21 @@ def zoo(seed: int, folder: Path) -> Iterator[Lab]:
     started = Lab(binaries, folder)
     try:
         started.start()
-        started.seed("--mode", "zoo", "--seed", str(seed), "--services", str(RANDOM_SERVICES))
+        started.seed("--mode", "zoo", "--seed", str(seed), "--services", str(services))
         yield started
     finally:
         started.close()
 
 
+def reference_of(lab: Lab, pods: str) -> Reference:
+    setup = Setup(fallthrough=("in-addr.arpa.", "ip6.arpa."), pods=pods, addresses=("127.0.0.1",))
+    return Reference(listed.cluster(lab, pods=pods == "verified"), setup)
+
+
 @pytest.mark.parametrize(("seed", "pods"), CASES)
 def test_every_name_is_answered_as_the_reference_answers_it(seed: int, pods: str, tmp_path: Path) -> None:
-    setup = Setup(fallthrough=("in-addr.arpa.", "ip6.arpa."), pods=pods, addresses=("127.0.0.1",))
     with zoo(seed, tmp_path) as lab, Upstream(ABROAD) as upstream:
-        reference = Reference(listed.cluster(lab, pods=pods == "verified"), setup)
-        expected = {question: expect(reference, *question) for question in every_question(reference)}
+        expected = everything(reference_of(lab, pods))
         assert len(expected) > 4000
         flags = ("--kubeconfig", str(lab.kubeconfig()), "--pods", pods)
         with Server(*flags, folder=tmp_path, upstream=upstream.address) as server:
@@ -81,121 +63,105 @@ def test_every_name_is_answered_as_the_reference_answers_it(seed: int, pods: str
         assert [asked for asked in upstream.asked if asked[1].endswith(".cluster.local.")] == []
 
 
-def every_question(reference: Reference) -> list[Question]:
-    """Each type that each name has and each address; for names of each make all types; what is below and beside names."""
-    nodes = reference.nodes()
-    makes = {frozenset(node): name for name, node in nodes.items()}
-    return list(
-        dict.fromkeys(
-            [
-                *((name, rtype) for name, node in nodes.items() for rtype in (*node, "A", "AAAA")),
-                *((name, rtype) for name in (*makes.values(), *NEAR) for rtype in TYPES),
-                *((f"x.{name}", "A") for name in nodes),
-                *((name.partition(".")[2], "A") for name in nodes),
-            ]
-        )
+def test_after_a_storm_of_changes_and_faults_every_name_is_right_again(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    with zoo(4, tmp_path, services=10) as lab, Upstream(ABROAD) as upstream:
+        steady = lab.request("GET", "/api/v1/namespaces/zoo/services/plain")["spec"]["clusterIP"]
+        flags = ("--kubeconfig", str(lab.kubeconfig()), "--pods", "verified")
+        with Server(*flags, folder=tmp_path, upstream=upstream.address, workers=2) as server:
+            with Asking(server, Ask(f"plain.zoo.{ZONE}", "A", ({steady},))) as asking:
+                for fault in faults(lab, server):
+                    fault()
+                    for _ in range(15):
+                        with suppress(ApiError):
+                            chance.choice(CHANGES)(lab, chance)
+            expected = everything(reference_of(lab, "verified"))
+            assert len(expected) > 4000
+            until(lambda: not any(wrong_by_udp(server, expected)), within_s=60)
+            assert [*wrong_by_tcp(server, expected)] == []
+            assert (asking.wrong, server.metric("coredns_panics_total")) == ([], 0)
+            assert asking.lost <= 1  # what a killed worker had in hand
+
+
+def faults(lab: Lab, server: Server) -> list[Callable[[], object]]:
+    """What befalls processes, each while changes are made."""
+    return [
+        lambda: server.send(signal.SIGKILL, "worker-0"),
+        lab.restart,
+        lambda: server.send(signal.SIGKILL, "controller"),
+        lab.compact,
+        lambda: server.send(signal.SIGSTOP, "controller"),
+        lab.restart,
+        lambda: server.send(signal.SIGCONT, "controller"),
+    ]
+
+
+# Changes: each of an object by chance, and some to nothing.
+
+
+def one_of(lab: Lab, chance: random.Random, resource: str) -> tuple[str, str, listed.Json]:
+    """Namespace, name and all of an object, but not of the one that is to stay."""
+    found = [
+        each for each in lab.request("GET", listed.PATHS[resource])["items"] if each["metadata"]["name"] != "plain"
+    ]
+    each = chance.choice(found)
+    return each["metadata"]["namespace"], each["metadata"]["name"], each
+
+
+def delete(resource: str) -> Callable[[Lab, random.Random], object]:
+    return lambda lab, chance: lab.delete(resource, *one_of(lab, chance, resource)[:2])
+
+
+def create_service(lab: Lab, chance: random.Random) -> None:
+    target = f"fresh-{chance.randrange(9)}.zoo.{ZONE}"
+    outside = {"type": "ExternalName", "externalName": chance.choice([target, "www.example.com"])}
+    spec: dict[str, object] = chance.choice(
+        [{}, {"clusterIP": "None"}, {"ipFamilyPolicy": "RequireDualStack"}, {**outside}]
+    )
+    namespace, name = chance.choice(["zoo", "x", "late"]), f"fresh-{chance.randrange(9)}"
+    lab.create("services", namespace, name, spec={"ports": [HTTP], **spec})
+
+
+def move_slice(lab: Lab, chance: random.Random) -> None:
+    namespace, name, _ = one_of(lab, chance, "endpointslices")
+    service = chance.choice([f"fresh-{chance.randrange(9)}", "headless", "same", None])
+    lab.patch("endpointslices", namespace, name, {"metadata": {"labels": {listed.SERVICE_NAME: service}}})
+
+
+def change_endpoints(lab: Lab, chance: random.Random) -> None:
+    namespace, name, each = one_of(lab, chance, "endpointslices")
+    endpoints = each["endpoints"] or []
+    chance.shuffle(endpoints)
+    for endpoint in endpoints:
+        endpoint["conditions"] = {"ready": chance.random() < 0.7}
+    lab.patch("endpointslices", namespace, name, {"endpoints": endpoints[: chance.randrange(len(endpoints) + 1)]})
+
+
+def create_pod(lab: Lab, chance: random.Random) -> None:
+    ip = f"10.140.0.{chance.randrange(9)}"
+    status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
+    lab.create(
+        "pods", chance.choice(["zoo", "late"]), f"pod-{chance.randrange(9)}", spec={"containers": []}, status=status
     )
 
 
-def wrong_by_udp(server: Server, expected: Answers) -> Iterator[str]:
-    """What isn't as expected, a line each; a truncated reply must hold a part of what is, and nothing else."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(10)
-        sock.connect(server.addresses[0])
-        for batch in _batches([*expected]):
-            for number, (name, rtype) in enumerate(batch):
-                sock.send(dns.message.make_query(name, rtype, id=number, payload=1232).to_wire())
-            for octets in (sock.recv(65535) for _ in batch):
-                reply = dns.message.from_wire(octets)
-                wanted = expected[batch[reply.id]]
-                if len(octets) > 1232 or not (_is_part if _is_cut(reply) else _is_all)(reply, wanted):
-                    yield f"udp {batch[reply.id]}: {said(reply)}, expected {wanted}"
+def toggle_namespace(lab: Lab, chance: random.Random) -> None:
+    name = chance.choice(["x", "late", "zoo-2"])
+    try:
+        lab.create("namespaces", "", name)
+    except ApiError:
+        lab.delete("namespaces", "", name)
 
 
-def wrong_by_tcp(server: Server, expected: Answers) -> Iterator[str]:
-    """As by UDP; nothing is truncated."""
-    with socket.create_connection(server.addresses[0], timeout=10) as sock, sock.makefile("rb") as read:
-        for batch in _batches([*expected]):
-            for number, (name, rtype) in enumerate(batch):
-                octets = dns.message.make_query(name.upper(), rtype, id=number, use_edns=False).to_wire()
-                sock.sendall(len(octets).to_bytes(2, "big") + octets)
-            for octets in (read.read(int.from_bytes(read.read(2), "big")) for _ in batch):
-                reply = dns.message.from_wire(octets)
-                wanted = expected[batch[reply.id]]
-                if _is_cut(reply) or not _is_all(reply, wanted) or not _keeps_case(reply):
-                    yield f"tcp {batch[reply.id]}: {said(reply)}, expected {wanted}"
-
-
-def expect(reference: Reference, name: str, rtype: str) -> Expected | None:
-    """The reference's answer, with what is found where it leads out of the zone; None for what the upstream denies."""
-    expected = reference.expect(name, rtype)
-    if expected is None or expected.chase is None:
-        return expected
-    target = expected.chase
-    found: list[Line] = [(target, TTL, rtype, data) for data in ABROAD.get((target, rtype), ())]
-    if target == "localhost." and rtype in LOCALHOST:
-        data, ttl = LOCALHOST[rtype]
-        found = [(target, ttl, rtype, data)]
-    exists = target == "localhost." or any(target == name for name, _ in ABROAD)
-    return expected._replace(rcode="NOERROR" if exists else "NXDOMAIN", answers=expected.answers | {*found})
-
-
-def said(reply: dns.message.Message) -> Expected:
-    """What a reply says, with the one serial that the reference knows."""
-    rcode = dns.rcode.to_text(reply.rcode())
-    if rcode == "SERVFAIL":
-        return Expected(rcode)
-    return Expected(rcode, _lines(reply.answer), _lines(reply.authority), _lines(reply.additional))
-
-
-def _is_all(reply: dns.message.Message, expected: Expected | None) -> bool:
-    """Whether a reply says all that is expected; by UDP extras may have had no room."""
-    found = said(reply)
-    if expected is None:
-        return found.rcode == "NXDOMAIN" and not found.answers and not reply.flags & dns.flags.AA
-    if expected.chase is not None:
-        return found[:2] == expected[:2]
-    extras: Callable[[frozenset[Line], frozenset[Line]], bool] = frozenset.issubset if reply.edns >= 0 else _same
-    return found[:3] == expected[:3] and extras(found.additional, expected.additional)
-
-
-def _is_part(reply: dns.message.Message, expected: Expected | None) -> bool:
-    found = said(reply)
-    return (
-        expected is not None
-        and found.rcode == expected.rcode
-        and found.answers < expected.answers
-        and not (found.authority or found.additional)
-    )
-
-
-def _same(one: frozenset[Line], other: frozenset[Line]) -> bool:
-    return one == other
-
-
-def _is_cut(reply: dns.message.Message) -> bool:
-    return bool(reply.flags & dns.flags.TC)
-
-
-def _keeps_case(reply: dns.message.Message) -> bool:
-    """Whether question and first answer are written as they were asked."""
-    names = [reply.question[0].name, *(rrset.name for rrset in reply.answer[:1])]
-    return all(name.to_text() == name.to_text().upper() for name in names)
-
-
-def _lines(section: Sequence[dns.rrset.RRset]) -> frozenset[Line]:
-    return frozenset(
-        (rrset.name.to_text().lower(), rrset.ttl, dns.rdatatype.to_text(rrset.rdtype), _data(rdata.to_text().lower()))
-        for rrset in section
-        for rdata in rrset
-    )
-
-
-def _data(text: str) -> str:
-    """The data of a record; the serial of an SOA is 1."""
-    parts = text.split()
-    return " ".join((*parts[:2], "1", *parts[3:])) if len(parts) == 7 else text
-
-
-def _batches(questions: Sequence[Question]) -> Iterator[Sequence[Question]]:
-    return (questions[at : at + AT_ONCE] for at in range(0, len(questions), AT_ONCE))
+CHANGES: Final = (
+    delete("services"),
+    delete("endpointslices"),
+    delete("pods"),
+    create_service,
+    create_service,
+    move_slice,
+    change_endpoints,
+    change_endpoints,
+    create_pod,
+    toggle_namespace,
+)
