@@ -1,7 +1,7 @@
 """`python -m bench`: reads the arguments, sees what is there, measures, and prints tables.
 
 Everything is on 127.0.0.1, in a folder that goes with the run, and ends with it, also on Ctrl-C: what
-was measured until then is printed. Every round is in build/bench.json.
+was measured until then is printed. Every round is in build/bench.json, what the servers logged in build/bench/.
 """
 
 import argparse
@@ -49,12 +49,14 @@ def main(arguments: Sequence[str]) -> int:
     command = f"python -m bench {shlex.join(arguments)}".strip()
     report = Report(command, machine(), {each.name: each.version for each in plan.peers})
     signal.signal(signal.SIGTERM, _interrupt)
+    logs = _BUILD / "bench"
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir(parents=True)
     try:
         with tempfile.TemporaryDirectory(prefix="kdns-bench-") as folder:
-            measure(plan, report, binaries, Path(folder))
+            measure(plan, report, binaries, Path(folder), logs)
     except KeyboardInterrupt:
         say("interrupted; what was measured until then:")
-    _BUILD.mkdir(exist_ok=True)
     write_json(report, _BUILD / "bench.json")
     print("\n".join(lines(report)))
     return 0

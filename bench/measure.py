@@ -64,15 +64,15 @@ class Bench(NamedTuple):
         return [peer for peer in self.plan.peers if peer.kind == LIVE]
 
 
-def measure(plan: Plan, report: Report, binaries: Path, folder: Path) -> None:
-    """Measures what the plan says into the report, as it goes. Files are made in the folder."""
+def measure(plan: Plan, report: Report, binaries: Path, folder: Path, logs: Path) -> None:
+    """Measures what the plan says into the report, as it goes. Files are made in the folder, the servers' logs in the other."""
     answer = build(folder)
     say(f"filling a cluster with {plan.services:,} Services of {plan.endpoints} endpoints")
     with cluster(binaries, folder / "lab", plan.services, plan.endpoints) as (lab, contents):
         zone = folder / "zone"
         zone.write_text("\n".join(zone_file(contents)) + "\n")
         upstream = free_port()
-        site = Site(folder, lab.kubeconfig(), zone, upstream, plan.workers, answer)
+        site = Site(folder, logs, lab.kubeconfig(), zone, upstream, plan.workers, answer)
         bench = Bench(plan, report, site, lab, contents)
         _, others = plan.cores
         with running(("taskset", "-c", str(others), answer, "upstream", str(upstream)), folder / "upstream.log"):
@@ -161,4 +161,4 @@ def _all_servers(bench: Bench) -> Iterator[list[Server]]:
 
 
 def _memory(server: Server) -> tuple[int, ...]:
-    return tuple(size for _, size in sorted(pss_bytes(server.pid).items()))
+    return tuple(pss_bytes(server.pid).values())

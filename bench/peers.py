@@ -100,6 +100,7 @@ class Site(NamedTuple):
     """What there is for a server to be started with."""
 
     folder: Path
+    logs: Path  # another one
     kubeconfig: Path
     zone_file: Path
     upstream: int  # its port
@@ -166,7 +167,7 @@ def started(peer: Peer, site: Site, cores: Sequence[int] = ()) -> Iterator[Serve
     """The server while this lasts, perhaps not ready yet; on these cores if any are given."""
     launch = peer.launch(site)
     command = (*(("taskset", "-c", ",".join(map(str, cores))) if cores else ()), *launch.command)
-    log = site.folder / f"{peer.name.replace(' ', '-').lower()}.log"
+    log = site.logs / f"{peer.name.replace(' ', '-').lower()}.log"
     now = time.monotonic()
     with running(command, log) as process:
         yield Server(peer, command, process, now, launch, log)

@@ -42,21 +42,21 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def tree(root: int) -> list[int]:
-    """The process and all its descendants that are alive."""
+    """The process and all its descendants that are alive, in the order of their starts."""
     children: dict[int, list[int]] = {}
+    started = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
+            with contextlib.suppress(OSError):  # one that has ended meanwhile
+                fields = _stat(int(entry.name))
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+                started[int(entry.name)] = int(fields[19])
     found, waiting = [], [root]
     while waiting:
         process = waiting.pop()
         found.append(process)
         waiting += children.get(process, [])
-    return found
+    return sorted(found, key=lambda process: (started.get(process, 0), process))
 
 
 def pin(root: int, cores: Iterable[int]) -> None:
@@ -72,17 +72,19 @@ def cpu_s(root: int) -> float:
     """Seconds of user and system time that the tree has used, dead and reaped children included."""
     ticks = 0
     for process in tree(root):
-        try:
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        ticks += sum(map(int, fields[11:15]))
+        with contextlib.suppress(OSError):
+            ticks += sum(map(int, _stat(process)[11:15]))
     return ticks / _TICKS
 
 
 def pss_bytes(root: int) -> dict[int, int]:
-    """Each process' proportional share of memory, in octets."""
+    """Each process' proportional share of memory, in octets, in the order of their starts."""
     return {process: size for process in tree(root) if (size := _pss(process))}
+
+
+def _stat(process: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on, the state; what is before may hold any character."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 
 def _pss(process: int) -> int:

@@ -46,7 +46,7 @@ def start(peer: Peer, site: Site) -> Start:
     with started(peer, site) as server:
         ready_s = wait_until_ready(server)
         time.sleep(_SETTLE_S)
-        return Start(ready_s, tuple(size for _, size in sorted(pss_bytes(server.pid).items())))
+        return Start(ready_s, tuple(pss_bytes(server.pid).values()))
 
 
 def relist(peer: Peer, site: Site, lab: Lab) -> Relist:
