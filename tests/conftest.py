@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.lab import HOW_TO_RUN, Lab, assets
+
+# Nothing is timed in a test: on a busy machine an example may take long.
+settings.register_profile("kdns", deadline=None, print_blob=True)
+settings.load_profile("kdns")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
