@@ -9,7 +9,7 @@ millisecond. Python's hash of octets is keyed per process, so nobody can choose 
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _SEGMENTS: Final = 256
@@ -32,36 +32,40 @@ class AddressTable:
     def __len__(self) -> int:
         return sum(self._live)
 
-    def add(self, address: bytes, number: int) -> None:
-        """Adds one pair, once more if it is there."""
-        fingerprint = hash(address) & 0xFFFFFFFF
-        which = fingerprint >> 24
-        segment = self._segments[which]
-        if self._used[which] * 3 >= len(segment) * 2:
-            segment = self._grow(which)
-        mask = len(segment) - 1
-        slot = fingerprint & mask
-        while segment[slot] > _DELETED:
-            slot = (slot + 1) & mask
-        if segment[slot] == _EMPTY:
-            self._used[which] += 1
-        self._live[which] += 1
-        segment[slot] = fingerprint << 32 | (number + _FIRST)
+    def add(self, addresses: Iterable[bytes], number: int) -> None:
+        """Pairs each of the addresses with the number, once more if it is there."""
+        segments, used, live = self._segments, self._used, self._live
+        stored = number + _FIRST
+        for address in addresses:
+            fingerprint = hash(address) & 0xFFFFFFFF
+            which = fingerprint >> 24
+            segment = segments[which]
+            if used[which] * 3 >= len(segment) * 2:
+                segment = self._grow(which)
+            mask = len(segment) - 1
+            slot = fingerprint & mask
+            while segment[slot] > _DELETED:
+                slot = (slot + 1) & mask
+            if segment[slot] == _EMPTY:
+                used[which] += 1
+            live[which] += 1
+            segment[slot] = fingerprint << 32 | stored
 
-    def remove(self, address: bytes, number: int) -> None:
-        """Takes one such pair out; nothing happens where there is none."""
-        fingerprint = hash(address) & 0xFFFFFFFF
-        which = fingerprint >> 24
-        segment = self._segments[which]
-        mask = len(segment) - 1
-        slot = fingerprint & mask
-        wanted = fingerprint << 32 | (number + _FIRST)
-        while word := segment[slot]:
-            if word == wanted:
-                segment[slot] = _DELETED
-                self._live[which] -= 1
-                return
-            slot = (slot + 1) & mask
+    def remove(self, addresses: Iterable[bytes], number: int) -> None:
+        """Takes one pair of each address out; nothing happens where there is none."""
+        for address in addresses:
+            fingerprint = hash(address) & 0xFFFFFFFF
+            which = fingerprint >> 24
+            segment = self._segments[which]
+            mask = len(segment) - 1
+            slot = fingerprint & mask
+            wanted = fingerprint << 32 | (number + _FIRST)
+            while word := segment[slot]:
+                if word == wanted:
+                    segment[slot] = _DELETED
+                    self._live[which] -= 1
+                    break
+                slot = (slot + 1) & mask
 
     def find(self, address: bytes) -> Iterator[int]:
         """The numbers paired with the address, and perhaps, rarely, with another of the same fingerprint."""

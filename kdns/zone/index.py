@@ -112,28 +112,26 @@ class Index:
 
     def _readdress(self, owner: Owner, before: Service, after: Service, touched: set[Owner]) -> None:
         number = self._numbers[owner]
-        for gone in _addresses_beyond(before, after):
-            self._addresses.remove(gone, number)
-            touched.add(entries_of.address_owner(gone))
-        for new in _addresses_beyond(after, before):
-            self._addresses.add(new, number)
-            touched.add(entries_of.address_owner(new))
+        gone = _addresses_beyond(before, after)
+        new = _addresses_beyond(after, before)
+        self._addresses.remove(gone, number)
+        self._addresses.add(new, number)
+        if self.synced:  # nothing is remembered of an index that isn't served yet
+            touched.update(map(entries_of.address_owner, gone), map(entries_of.address_owner, new))
 
 
-def _addresses_beyond(one: Service, other: Service) -> Iterable[bytes]:
+def _addresses_beyond(one: Service, other: Service) -> list[bytes]:
     """Each address of one as often as it stands in slices and ClusterIPs that other hasn't.
 
     The reverse name of an endpoint follows from its slice and owner alone, so a slice that
     is in both has nothing to forget.
     """
+    found = []
     if one.v4 != other.v4:
-        yield from (one.v4[at : at + 4] for at in range(0, len(one.v4), 4))
+        found += [one.v4[at : at + 4] for at in range(0, len(one.v4), 4)]
     if one.v6 != other.v6:
-        yield from (one.v6[at : at + 16] for at in range(0, len(one.v6), 16))
-    if other.slices:
-        left = Counter(one.slices) - Counter(other.slices)
-        packed_slices: Iterable[bytes] = left.elements()
-    else:
-        packed_slices = one.slices
-    for packed in packed_slices:
-        yield from entries_of.slice_addresses(packed)
+        found += [one.v6[at : at + 16] for at in range(0, len(one.v6), 16)]
+    slices = (Counter(one.slices) - Counter(other.slices)).elements() if other.slices else one.slices
+    for packed in slices:
+        found += entries_of.slice_addresses(packed)
+    return found
