@@ -31,6 +31,7 @@ from kdns.serve.responder import Door, Responder, Rules
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
 from kdns.serve.udp import open_door
+from kdns.steps.cache import Cache
 from kdns.steps.chain import Entrance, Rest, Step, compose, in_order
 from kdns.steps.forward import Forward
 from kdns.steps.kubernetes import Kubernetes
@@ -43,8 +44,9 @@ from kdns.zone.schema import Zone
 _MEMO_BYTES: Final = {"udp": 12 << 20, "tcp": 1 << 20}
 # Entries changed between two collections that take everything found so far out of later ones.
 _FREEZE_AFTER: Final = 20_000
-# How long queries wait for the first image, as CoreDNS' startup_timeout; then own names are said not to be ready.
-_PATIENCE_S: Final = 5.0
+# How long queries wait for the first image, less than the 5 s that clients wait for their first try; then own names are
+# said not to be ready.
+_PATIENCE_S: Final = 3.0
 # How long a worker that was told to stop waits for upstreams and TCP clients.
 _FINISH_S: Final = 4.0
 
@@ -75,7 +77,8 @@ class Worker:
         self._settings = settings
         self._loop = loop
         self._forward = Forward(settings.forward, loop=loop, random=SystemRandom())
-        self._chain = _chain(settings, self.index, self._forward)
+        self._cache = None if settings.cache is None else Cache(settings.cache, loop)
+        self._chain = _chain(settings, self.index, self._cache, self._forward)
         self._responders: list[Responder] = []
         self._doors: list[udp.Door] = []
         self._streams: list[StreamServer] = []
@@ -141,7 +144,7 @@ class Worker:
 
     def report(self) -> bytes:
         """As Keeper.report."""
-        return encode_report(counts(self._responders, self._doors, self._streams, self._forward))
+        return encode_report(counts(self._responders, self._doors, self._streams, self._forward, self._cache))
 
     def _freeze(self) -> None:
         """Takes what lives long out of the garbage collector's walks: no pause grows with the cluster."""
@@ -178,6 +181,7 @@ class Worker:
                 limit=udp_limit if transport == "udp" else lambda _: TCP_LIMIT,
                 recursion=bool(self._settings.forward.upstreams),
                 cookie=self._cookie,
+                clock=self._loop.time,
             ),
             memo,
             _log,
@@ -186,8 +190,8 @@ class Worker:
         return responder
 
 
-def _chain(settings: Settings, index: Index, forward: Forward) -> Rest:
-    """The steps of a server that forwards what isn't the cluster's."""
+def _chain(settings: Settings, index: Index, cache: Cache | None, forward: Forward) -> Rest:
+    """The steps of a server that forwards what isn't the cluster's, and keeps what comes back."""
     asked = settings.zone
     zone = Zone(
         origins=(asked.origin,),
@@ -199,6 +203,8 @@ def _chain(settings: Settings, index: Index, forward: Forward) -> Rest:
     )
     entrance = Entrance()
     steps: dict[str, Step] = {"kubernetes": Kubernetes(index, zone, entrance), "special": Special(), "forward": forward}
+    if cache is not None:
+        steps["cache"] = cache
     chain = compose(in_order(steps))
     entrance.lead_to(chain)
     return chain
