@@ -14,10 +14,12 @@ from typing import Final, NamedTuple
 
 from kdns.dns import types
 from kdns.dns.query import Query
+from kdns.dns.records import ExtendedError
 from kdns.dns.reply import opt_record
 from kdns.dns.wire import HEADER_SIZE, WireError, end_of_name, end_of_plain_name
 
 RECORD_LIMIT: Final = 500  # records of a reply; what has more is no answer to a question of ours
+CHAIN_LIMIT: Final = 16  # CNAMEs of a reply that are followed
 
 _ASKED: Final = types.RD | types.AD | types.CD  # the flags an upstream is told
 _ECHOED: Final = types.RD | types.CD
@@ -86,6 +88,11 @@ def truncated(octets: bytes) -> bool:
     return octets[2] << 8 & types.TC != 0
 
 
+def empty(octets: bytes) -> bool:
+    """Whether a reply (of at least 12 octets) has no answers."""
+    return not (octets[6] or octets[7])
+
+
 def rcode(octets: bytes) -> int:
     """The rcode of a reply (of at least 12 octets), its upper bits included.
 
@@ -103,12 +110,14 @@ def has_edns(octets: bytes) -> bool:
     return _opt(octets) is not None
 
 
-def fit(query: Query, received: bytes, *, limit: int, options: bytes = b"") -> bytes:
+def fit(
+    query: Query, received: bytes, *, limit: int, options: bytes = b"", error: ExtendedError | None = None
+) -> bytes:
     """The reply for the client, of at most limit (at least 512) octets. Raises ForeignError.
 
     Id, question, RD and CD are the client's, RA is set, AA clear; AD is told to who asked for it (RFC 6840
     section 5.8). The upstream's OPT record gives way to ours, or to none for a client without EDNS, to whom an
-    rcode above 15 is SERVFAIL; of its options only extended errors go along, where there is room, behind ours. Records that
+    rcode above 15 is SERVFAIL; of its options only extended errors go along, where there is room, before error. Records that
     don't fit are cut off with TC, except an additional section, which is left out whole and without TC, since
     part of a record set could be taken for all of it.
     """
@@ -118,8 +127,9 @@ def fit(query: Query, received: bytes, *, limit: int, options: bytes = b"") -> b
     opt = opt_record(high, do=query.do, options=options) if query.edns else b""
     kept = layout.kept(limit - len(opt))
     cut = layout.ends[kept - 1] if kept else end
-    if opt and layout.opt and layout.opt.options:
-        told = opt_record(high, do=query.do, options=options + _extended_errors(layout.opt.options))
+    theirs = extended_errors(layout.opt.options) if layout.opt else b""
+    if opt and (theirs or error):
+        told = opt_record(high, do=query.do, options=options + theirs, error=error)
         opt = told if cut + len(told) <= limit else opt
     an = min(kept, layout.answers)
     ns = min(kept - an, layout.authority)
@@ -193,8 +203,8 @@ def _walk(octets: bytes, position: int, an: int, ns: int, ar: int) -> _Layout:
     return _Layout(an, ns, ends, opt)
 
 
-def _extended_errors(options: bytes) -> bytes:
-    """The extended errors among options (RFC 8914), up to where they make no sense."""
+def extended_errors(options: bytes) -> bytes:
+    """The extended errors among options (RFC 8914), as options again, up to where they make no sense."""
     errors = b""
     position = 0
     while position + 4 <= len(options):

@@ -14,13 +14,11 @@ from dnslib.buffer import BufferError as DnslibBufferError
 from dnslib.label import DNSLabelError
 
 from kdns.dns import foreign, types
-from kdns.dns.foreign import ForeignError
+from kdns.dns.foreign import CHAIN_LIMIT, ForeignError
 from kdns.dns.names import Name, fold, is_below, labels_of
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, RecordSet
 from kdns.dns.wire import HEADER_SIZE, Record, WireError, read_name, records_at
-
-CHAIN_LIMIT: Final = 16  # CNAMEs of a reply that are followed
 
 _TTL_LIMIT: Final = 1 << 31  # from here on it means 0 (RFC 2181 section 8)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdns.dns import foreign, names, records, reply, types
-from kdns.dns.foreign import ForeignError
-from kdns.dns.message import CHAIN_LIMIT, splice
+from kdns.dns.foreign import CHAIN_LIMIT, ForeignError
+from kdns.dns.message import splice
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, RecordSet
 from tests.dns.octets import WEB, named
