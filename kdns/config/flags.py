@@ -13,8 +13,10 @@ from typing import Final, NamedTuple, get_args
 from kdns.config import resolvconf
 from kdns.config.settings import (
     Address,
+    CacheSettings,
     ClusterSource,
     ForwardSettings,
+    Keeping,
     ManifestSource,
     OpsSettings,
     PodsMode,
@@ -32,6 +34,7 @@ METRICS_PORT: Final = 9153
 ZONE: Final = "cluster.local"
 TTL_S: Final = 5
 TTL_MAX_S: Final = 3600  # as in CoreDNS
+CACHE_TTL_S: Final = 30  # kubeadm's Corefile says cache 30
 WORKERS_MAX: Final = 64
 PODS: Final[tuple[PodsMode, ...]] = get_args(PodsMode)
 PODS_DEFAULT: Final[PodsMode] = "insecure"
@@ -95,6 +98,7 @@ def settings(flags: Flags, around: Surroundings) -> tuple[Settings, tuple[str, .
             pods=flags.pods or PODS_DEFAULT,
         ),
         forward=ForwardSettings(upstreams),
+        cache=CacheSettings(Keeping(9984, CACHE_TTL_S), Keeping(9984, CACHE_TTL_S)),
         ops=OpsSettings(
             health=_ops(flags.health, "--health", HEALTH_PORT),
             ready=_ops(flags.ready, "--ready", READY_PORT),

@@ -37,6 +37,9 @@ class Family(NamedTuple):
 
 _BLOCK: Final = ("server", "zone", "view")  # CoreDNS' words for where a question came in
 
+_CACHE: Final = ("server", "zones", "view")
+_CACHE_KIND: Final = ("server", "type", "zones", "view")
+
 _TABLE: Final[tuple[Family, ...]] = (
     # As CoreDNS names them
     Family("coredns_build_info", "gauge", "Always 1; what is running.", ("version", "revision", "goversion")),
@@ -44,6 +47,11 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("coredns_dns_responses_total", "counter", "Replies.", (*_BLOCK, "rcode", "plugin")),
     Family("coredns_panics_total", "counter", "Questions that met a fault of the server's own."),
     Family("coredns_plugin_enabled", "gauge", "Always 1; which plugins are on.", (*_BLOCK, "name")),
+    Family("coredns_cache_entries", "gauge", "Upstreams' replies kept.", _CACHE_KIND),
+    Family("coredns_cache_requests_total", "counter", "Questions for names that upstreams know.", _CACHE),
+    Family("coredns_cache_hits_total", "counter", "Of these, those answered with a kept reply.", _CACHE_KIND),
+    Family("coredns_cache_misses_total", "counter", "Of these, those answered by an upstream.", _CACHE),
+    Family("coredns_cache_evictions_total", "counter", "Replies let go for want of room.", _CACHE_KIND),
     # What CoreDNS lacks: the cluster as kdns sees it
     Family("kdns_freshness_seconds", "gauge", "Time since the last proof that the data is current.", ("resource",)),
     Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),
@@ -76,7 +84,7 @@ OTHER: Final = "other"
 TYPES: Final = frozenset(
     "A AAAA ANY AXFR CNAME DNSKEY DS HTTPS IXFR MX NS NSEC NSEC3 PTR RRSIG SOA SRV TXT".split()  # noqa: SIM905
 )
-_CLOSED: Final[Mapping[str, frozenset[str]]] = {"type": TYPES}
+_CLOSED: Final[Mapping[str, frozenset[str]]] = {"type": TYPES | {"success", "denial"}}  # those of replies, too
 _VALUE_LENGTH_MAX: Final = 255  # the longest name as text, nearly; settings and object fields are shorter
 
 

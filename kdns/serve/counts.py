@@ -4,26 +4,38 @@ The hot path adds to cells; here, when the controller asks, cells become named s
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from kdns.dns import types
 from kdns.ops.metrics import OTHER, Counts
 from kdns.serve import udp
 from kdns.serve.responder import Responder
 from kdns.serve.stream import StreamServer
+from kdns.steps import cache as cache_step
+from kdns.steps import forward as forward_step
+from kdns.steps.cache import Cache
 from kdns.steps.forward import Forward
+
+_Total: TypeAlias = "Counter[tuple[str, tuple[str, ...]]]"
 
 _ZONE = "."  # the best fitting key of the server block, as CoreDNS counts
 _VIEW = ""
 
 
 def counts(
-    responders: Iterable[Responder], doors: Iterable[udp.Door], streams: Iterable[StreamServer], forward: Forward
+    responders: Sequence[Responder],
+    doors: Iterable[udp.Door],
+    streams: Iterable[StreamServer],
+    forward: Forward,
+    cache: Cache | None = None,
 ) -> Counts:
     """Everything counted so far, since the worker's start."""
-    total: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    total: _Total = Counter()
     for responder in responders:
         _count_door(responder, total)
+    if cache is not None and responders:
+        _count_cache(responders, cache, total)
     for door in doors:
         total["kdns_dropped_total", ("unsent",)] += door.unsent
     for stream in streams:
@@ -38,9 +50,9 @@ def counts(
     return total
 
 
-def _count_door(responder: Responder, total: "Counter[tuple[str, tuple[str, ...]]]") -> None:
+def _count_door(responder: Responder, total: _Total) -> None:
     door, tally = responder.door, responder.tally
-    for (qtype, rcode, by), (count,) in tally.cells.items():
+    for (qtype, rcode, by, _), (count,) in tally.cells.items():
         kind = types.TYPE_NAMES.get(qtype, OTHER)
         total["coredns_dns_requests_total", (door.server, _ZONE, _VIEW, door.transport, door.family, kind)] += count
         total["coredns_dns_responses_total", (door.server, _ZONE, _VIEW, types.rcode_text(rcode), by)] += count
@@ -49,3 +61,26 @@ def _count_door(responder: Responder, total: "Counter[tuple[str, tuple[str, ...]
     total["coredns_panics_total", ()] += tally.panics
     total["kdns_memo_hits_total", ()] += tally.recalled
     total["kdns_memo_entries", ()] += responder.remembered
+
+
+def _count_cache(responders: Sequence[Responder], cache: Cache, total: _Total) -> None:
+    """A question that the cache answered is a hit there, one that an upstream answered has missed it before.
+
+    So replies that a responder remembered for a second are hits as well. What is kept is kept once for all doors: it
+    counts at the first.
+    """
+    for responder in responders:
+        server = responder.door.server
+        for (_, rcode, by, empty), (count,) in responder.tally.cells.items():
+            if by == cache_step.NAME:
+                kind = "denial" if rcode or empty else "success"
+                total["coredns_cache_hits_total", (server, kind, _ZONE, _VIEW)] += count
+            elif by == forward_step.NAME:
+                total["coredns_cache_misses_total", (server, _ZONE, _VIEW)] += count
+            else:
+                continue
+            total["coredns_cache_requests_total", (server, _ZONE, _VIEW)] += count
+    server = responders[0].door.server
+    for kind, shelf in (("success", cache.success), ("denial", cache.denial)):
+        total["coredns_cache_entries", (server, kind, _ZONE, _VIEW)] = len(shelf.items)
+        total["coredns_cache_evictions_total", (server, kind, _ZONE, _VIEW)] = shelf.evicted

@@ -8,14 +8,19 @@ Why a reply may be remembered by octets alone: everything that decides it is in 
 question in its case, EDNS size, DO), in the owners whose change forgets it, or in this
 responder, which serves one door (transport, family, rules). Queries with EDNS options
 aren't remembered: options such as cookies differ per client and would only fill the memo.
+
+What an upstream said depends on time as well: it passes, on the second of the loop's clock
+that its outcome names, and all that pass do so together, by one comparison.
 """
 
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from kdns.dns import cookies, foreign, reply, types
 from kdns.dns.query import Ignored, Query, QueryError, parse
 from kdns.dns.records import Answer, ExtendedError
+from kdns.dns.reply import Reply
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
 from kdns.steps.chain import Answered, Client, Done, Failed, Outcome, Peer, Relayed, Request, Rest
@@ -31,6 +36,9 @@ class Log(Protocol):
 
 
 _REFUSED: Final = Failed(types.REFUSED)
+# Passing replies that are remembered at a time, and octets of the largest: 4 MiB a door at the worst.
+_PASSING: Final = 2048
+_PASSING_OCTETS: Final = reply.UDP_LIMIT
 _TRANSFERS: Final = frozenset((types.AXFR, types.IXFR))
 
 
@@ -48,6 +56,7 @@ class Rules(NamedTuple):
     limit: Callable[[Query], int]  # octets that the reply to a query may have
     recursion: bool  # whether foreign names are asked for (RA)
     cookie: Callable[[bytes, str], bytes]  # the EDNS option for a client's cookie and address
+    clock: Callable[[], float] = time.monotonic  # the loop's, in seconds
 
 
 class Tally:
@@ -56,7 +65,8 @@ class Tally:
     __slots__ = ("cells", "dropped", "made", "panics")
 
     def __init__(self) -> None:
-        self.cells: dict[tuple[int, int, str], list[int]] = {}  # (type, rcode, who answered) -> [replies]
+        # (type, rcode, who answered, without any answer) -> [replies]
+        self.cells: dict[tuple[int, int, str, bool], list[int]] = {}
         self.dropped: dict[str, int] = {}  # why -> datagrams without a reply
         self.made = 0  # replies that weren't remembered ones
         self.panics = 0
@@ -66,10 +76,10 @@ class Tally:
         """How many replies were remembered ones."""
         return sum(count for (count,) in self.cells.values()) - self.made
 
-    def count(self, qtype: int, rcode: int, by: str) -> list[int]:
+    def count(self, qtype: int, rcode: int, by: str, *, empty: bool = True) -> list[int]:
         """Counts a reply that was made; the cell of its kind, for when it is given again."""
         self.made += 1
-        key = (qtype if qtype in types.TYPE_NAMES else 0, rcode, by)
+        key = (qtype if qtype in types.TYPE_NAMES else 0, rcode, by, empty)
         cell = self.cells.get(key)
         if cell is None:
             cell = self.cells[key] = [0]
@@ -84,23 +94,34 @@ class Tally:
 class Responder:
     """Replies to what comes in at one door."""
 
-    __slots__ = ("_chain", "_cookie", "_denials", "_limit", "_log", "_memo", "_recursion", "door", "tally")
+    __slots__ = (
+        *("_chain", "_clock", "_cookie", "_denials", "_limit", "_log", "_memo", "_passing", "_recursion", "_until"),
+        *("door", "tally"),
+    )
 
     def __init__(self, door: Door, chain: Rest, rules: Rules, memo: Memo, log: Log) -> None:
         self.door = door
         self.tally = Tally()
         self._chain = chain
-        self._limit, self._recursion, self._cookie = rules
+        self._limit, self._recursion, self._cookie, self._clock = rules
         self._memo = memo
+        self._passing: dict[bytes, Remembered] = {}
+        self._until = 0.0  # all of them
         self._denials = Denials()
         self._log = log
 
     def recall(self, octets: bytes) -> bytes | None:
         """The remembered reply to these octets, its addresses one further round; None if there is none."""
         key = octets[2:]
-        found = self._memo.replies.get(key) or self._memo.recover(key)
+        found = self._memo.replies.get(key)
         if found is None:
-            return None
+            found = self._passing.get(key)
+            if found is None:
+                found = self._memo.recover(key)
+                if found is None:
+                    return None
+            elif self._clock() >= self._until:
+                return None
         found.cell[0] += 1
         return octets[:2] + (found.turned() if found.count else found.octets)
 
@@ -112,6 +133,7 @@ class Responder:
     def forget_all(self) -> None:
         """Forgets everything that was remembered."""
         self._memo.clear()
+        self._passing.clear()
         self._denials.clear()
 
     @property
@@ -174,16 +196,14 @@ class Responder:
         if isinstance(outcome, Answered):
             answer, owners, siblings = outcome.answer, outcome.owners, outcome.siblings
         elif isinstance(outcome, Relayed):
-            sent = foreign.fit(query, outcome.octets, limit=limit, options=options)
-            self.tally.count(query.qtype, foreign.rcode(outcome.octets), outcome.by)
-            return sent
+            return self._relay(octets, query, outcome, options, remember=remember)
         else:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
             answer, owners = Answer(outcome.rcode, authoritative=False, error=outcome.error), ()
         # The id is the client's chance: without it all who aren't remembered would be sent to the same address first.
         made = reply.render(query, answer, limit=limit, recursion=self._recursion, first=query.id, options=options)
-        cell = self.tally.count(query.qtype, answer.rcode, outcome.by)
+        cell = self.tally.count(query.qtype, answer.rcode, outcome.by, empty=not answer.answers)
         if remember and owners and not query.options:
             key = octets[2:]
             if siblings is not None:
@@ -191,6 +211,27 @@ class Responder:
             elif self._memo.seen(key):
                 self._memo.remember(key, Remembered(made, owners, cell))
         return made.octets
+
+    def _relay(self, octets: bytes, query: Query, outcome: Relayed, options: bytes, *, remember: bool) -> bytes:
+        """An upstream's reply as the client gets it, remembered for as long as it may be."""
+        said = outcome.octets
+        made = foreign.fit(query, said, limit=self._limit(query), options=options, error=outcome.error)
+        truncated = foreign.truncated(made)
+        rotation = None if truncated else outcome.rotation
+        if rotation is not None:
+            made = rotation.turn(made, query.id)
+        cell = self.tally.count(query.qtype, foreign.rcode(said), outcome.by, empty=foreign.empty(said))
+        if remember and outcome.until and not query.options and len(made) <= _PASSING_OCTETS:
+            self._pass(octets[2:], Remembered(Reply(made, truncated, rotation), (), cell), outcome.until)
+        return made
+
+    def _pass(self, key: bytes, passing: Remembered, until: float) -> None:
+        """Remembers a reply up to then; those of earlier seconds are gone."""
+        if until > self._until:
+            self._passing = {}
+            self._until = until
+        if until == self._until and len(self._passing) < _PASSING:
+            self._passing[key] = passing
 
     def _panic(self, query: Query, fault: Exception) -> None:
         self.tally.panics += 1

@@ -22,6 +22,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from kdns.dns import types
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
+from kdns.dns.reply import Rotation
 from kdns.zone.entry import Owner
 
 
@@ -74,10 +75,18 @@ class Answered(NamedTuple):
 
 
 class Relayed(NamedTuple):
-    """An upstream's reply, its octets as they came, already checked to answer this question."""
+    """An upstream's reply, already checked to answer this question, but for id and the name's case; its octets as they came, or kept.
+
+    Up to until, in the loop's time, it may be given again to the same octets of a query without asking: whoever lets
+    it depend on anything else takes that away. error says what is wrong with it, such as its age. rotation is where
+    addresses lie that may change places.
+    """
 
     octets: bytes
     by: str = ""
+    until: float = 0.0
+    error: ExtendedError | None = None
+    rotation: Rotation | None = None
 
 
 class Failed(NamedTuple):
@@ -104,8 +113,9 @@ class Step(Protocol):
 
 # The one order of all steps, whatever order they were configured in: that of CoreDNS' plugin.cfg, so that a
 # directive means here what it means there. special has no plugin of its own there; it stands where it keeps
-# names from the upstreams and takes none from the cluster.
-ORDER: Final = ("kubernetes", "special", "forward")
+# names from the upstreams and takes none from the cluster. cache, there before all that answer, keeps only what
+# upstreams say: it stands before those that ask them, and what others know is never a second old.
+ORDER: Final = ("kubernetes", "special", "cache", "forward")
 
 CHASES: Final = 8  # as many as an ExternalName may lead on inside the zone
 

@@ -23,12 +23,13 @@ NAME: Final = "kubernetes"
 class Kubernetes:
     """Answers from the index."""
 
-    __slots__ = ("_entrance", "_index", "_zone")
+    __slots__ = ("_entrance", "_index", "_places", "_zone")
 
     def __init__(self, index: Index, zone: Zone, entrance: Rest | None = None) -> None:
         """Targets outside the zone are asked for at the entrance; without one, at the steps after this."""
         self._index = index
         self._zone = zone
+        self._places = tuple(origin for origin, _ in zone.places)
         self._entrance = entrance
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
@@ -36,6 +37,8 @@ class Kubernetes:
         query = request.query
         found = schema.answer(self._index, self._zone, query)
         if found is None:
+            if query.name.endswith(self._places):
+                return asked_then(_of_this_moment, rest, request, done)
             return rest(request, done)
         if found.chase is None:
             siblings = None if found.beside is None else _Beside(self._index, found.beside)
@@ -57,6 +60,11 @@ class _Beside:
     def owns(self, label: bytes) -> bool:
         """As Siblings.owns."""
         return label + self._namespace in self._index.entries
+
+
+def _of_this_moment(outcome: Outcome) -> Outcome:
+    """What is said of a name that fell through: the next change of the cluster may give us one to say."""
+    return outcome._replace(until=0.0) if isinstance(outcome, Relayed) else outcome
 
 
 def _continued(query: Query, prefix: Answer, outcome: Outcome) -> Outcome:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from kdns.config.flags import Flags, Surroundings, address, check_combination, settings
 from kdns.config.settings import (
     Address,
+    CacheSettings,
     ClusterSource,
     ForwardSettings,
+    Keeping,
     ManifestSource,
     OpsSettings,
     Settings,
@@ -46,6 +48,7 @@ def test_flags_that_arent_given_mean_kubeadms_corefile() -> None:
         zone=ZoneSettings(names.from_text("cluster.local"), reverse, reverse, 5, "insecure"),
         forward=ForwardSettings((Address("192.0.2.53", 53),)),
         ops=OpsSettings(Address("", 8080), Address("", 8181), Address("", 9153)),
+        cache=CacheSettings(Keeping(9984, 30), Keeping(9984, 30)),
         workers=2,
         log_level="info",
     )

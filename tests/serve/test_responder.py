@@ -264,7 +264,7 @@ def test_counts_tell_types_rcodes_and_what_was_remembered() -> None:
     answering, _ = answer_once((Owner(b"o"),))
     for _ in range(4):
         given_reply(answering, wire("a.", "A"))
-    assert answering.tally.cells == {(types.A, types.NOERROR, ""): [4]}
+    assert answering.tally.cells == {(types.A, types.NOERROR, "", False): [4]}
     assert answering.tally.recalled == 2
 
 

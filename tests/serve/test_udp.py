@@ -210,6 +210,6 @@ def test_remembered_replies_are_counted_and_turned(kind: type[Door], client: soc
                 firsts.add(str((await receive(client))[0].answer[0][0]))
             assert firsts == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
             assert len(script.clients) == 4  # each name twice, since a question is remembered on second sight
-            assert responder.tally.cells == {(types.A, types.NOERROR, ""): [10]}
+            assert responder.tally.cells == {(types.A, types.NOERROR, "", False): [10]}
 
     asyncio.run(run())

@@ -58,14 +58,14 @@ def never(outcome: Outcome) -> None:
 
 
 def test_order_of_steps() -> None:
-    assert chain.ORDER == ("kubernetes", "special", "forward")
+    assert chain.ORDER == ("kubernetes", "special", "cache", "forward")
 
 
 def test_steps_are_put_in_order_whatever_order_they_came_in() -> None:
     seen: list[str] = []
-    steps = {name: Passing(name, seen) for name in ("forward", "kubernetes", "special")}
+    steps = {name: Passing(name, seen) for name in ("forward", "cache", "kubernetes", "special")}
     compose(chain.in_order(steps))(REQUEST, never)
-    assert seen == ["kubernetes", "special", "forward"]
+    assert seen == ["kubernetes", "special", "cache", "forward"]
 
 
 def test_step_without_a_place_in_the_order_is_an_error() -> None:

@@ -1,0 +1,229 @@
+"""The cache: what upstreams said, by time, for as long as they allow and the settings do.
+
+Stands before the steps that ask upstreams and behind those that know a name themselves, and
+keeps only what is relayed: names of the cluster never come here. A reply is kept as octets
+with the places of its TTLs, which all tell the same, the least of them (as CoreDNS'). Time is
+the loop's, in whole seconds: within one a reply doesn't change, so it is patched once and may
+be given again by who remembers it (Relayed.until).
+
+What fails isn't asked again for a while. While upstreams fail, what was kept is given up to an
+hour past its time, and says so.
+Standards: RFC 2308 section 5, RFC 8767 (stale), RFC 9520 (failures), RFC 2181 section 8.
+"""
+
+import asyncio
+import struct
+from typing import Final
+
+from cachetools import TLRUCache
+
+from kdns.config.settings import CacheSettings
+from kdns.dns import foreign, types
+from kdns.dns.foreign import ForeignError
+from kdns.dns.lasting import Lasting, lasting, with_ttl
+from kdns.dns.query import Query
+from kdns.dns.records import ExtendedError
+from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request, Rest
+from kdns.steps.flights import Flights
+from kdns.steps.s3fifo import Kept, S3Fifo
+
+NAME: Final = "cache"
+STALE_TTL_S: Final = 30  # told of what is past its time (RFC 8767 section 4)
+RECHECK_S: Final = 30  # not asked again for so long while there is something stale to give (section 5)
+PATIENCE_S: Final = 1.8  # then who waits gets what is stale (section 5: the client response timer)
+UNREACHED_S: Final = 1  # a question nobody answered isn't asked again for so long: no more, for they may be back
+
+_FAILURES: Final = 1024  # kept at a time
+_FAILURE_OCTETS: Final = 1232  # of the largest that is kept
+# What a kept reply costs beside its octets and its key's (measured on CPython 3.11), and each of its TTLs.
+_OVERHEAD: Final = 500
+_OVERHEAD_TTL: Final = 40
+_NEVER: Final = -(1 << 60)  # a second long ago
+
+_UNREACHED: Final = frozenset((types.EDE_NO_REACHABLE_AUTHORITY, types.EDE_NETWORK_ERROR))
+_KIND: Final = struct.Struct("!HHB").pack
+
+
+class Item(Kept):
+    """A reply, and the second in which it tells what it tells."""
+
+    __slots__ = ("_outcome", "_second", "_ttls", "expires")
+
+    def __init__(self, key: bytes, found: Lasting, told: Relayed, second: int, seconds: int) -> None:
+        super().__init__(len(key) + len(told.octets) + _OVERHEAD + _OVERHEAD_TTL * len(found.ttls))
+        self.expires = second + seconds
+        self._ttls = found.ttls
+        self._second = second
+        self._outcome = told._replace(by=NAME, until=second + 1)
+
+    def told(self, second: int) -> Relayed:
+        """The reply in this second, in which it hasn't expired."""
+        if second != self._second:
+            octets = with_ttl(self._outcome.octets, self._ttls, self.expires - second)
+            self._outcome = self._outcome._replace(octets=octets, until=second + 1)
+            self._second = second
+        return self._outcome
+
+    def stale(self, why: str) -> Relayed:
+        """The reply past its time."""
+        octets = with_ttl(self._outcome.octets, self._ttls, STALE_TTL_S)
+        denied = foreign.rcode(octets) == types.NXDOMAIN
+        code = types.EDE_STALE_NXDOMAIN if denied else types.EDE_STALE_ANSWER
+        return self._outcome._replace(octets=octets, until=0.0, error=ExtendedError(code, why))
+
+
+class Cache:
+    """The step that keeps upstreams' replies."""
+
+    __slots__ = ("_failures", "_settings", "denial", "flights", "loop", "success")
+
+    def __init__(self, settings: CacheSettings, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.success: S3Fifo[Item] = S3Fifo(settings.success.capacity, settings.octets // 2)
+        self.denial: S3Fifo[Item] = S3Fifo(settings.denial.capacity, settings.octets // 2)
+        self.flights = Flights()
+        self._settings = settings
+        # What failed, and until when it is given unasked.
+        self._failures: TLRUCache[bytes, tuple[Outcome, float]] = TLRUCache(
+            _FAILURES, ttu=lambda _key, failure, _now: failure[1], timer=loop.time
+        )
+
+    def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
+        """As Step.ask."""
+        query = request.query
+        key = key_of(query)
+        second = int(self.loop.time())
+        item = self._find(key, second)
+        if item is not None:
+            item.use()
+            if item.expires > second:
+                return item.told(second)
+        if key in self._failures:
+            return self._failures[key][0]
+        # Half an answer may do for a client that asks by UDP, so others don't wait with it.
+        flight = key if request.transport == "udp" else key + b"\1"
+        if flight not in self.flights:
+            return _Asking(self, query, key, flight, item).depart(request, rest, done)
+        failed = self.flights.join(flight, done)
+        return None if failed is None else self.failed(key, item, failed)
+
+    def keep(self, key: bytes, found: Lasting, by: str) -> Relayed:
+        """What to give now of what by said and what lasts; it is kept if it may be, and takes the place of what was."""
+        second = int(self.loop.time())
+        shelf, keeping = (
+            (self.denial, self._settings.denial) if found.denial else (self.success, self._settings.success)
+        )
+        seconds = min(max(found.ttl, keeping.ttl_min_s), keeping.ttl_max_s) if found.ttl else 0
+        told = Relayed(with_ttl(found.octets, found.ttls, seconds), by, rotation=found.rotation)
+        if seconds:
+            shelf.put(key, Item(key, found, told, second, seconds))
+        else:
+            self._outdate(key)
+        if key in self._failures:
+            del self._failures[key]
+        return told
+
+    def failed(self, key: bytes, item: Item | None, outcome: Relayed | Failed, hold_s: float = 0.0) -> Outcome:
+        """What to say to a question that failed so, not asked again for hold_s: what is stale, if there is an item."""
+        now = self.loop.time()
+        left = 0.0 if item is None else item.expires + self._settings.stale_s - now
+        if item is not None and left > 0:
+            outcome, hold_s = item.stale(_reason(outcome)), min(RECHECK_S, left)
+        if hold_s:
+            self._failures[key] = outcome._replace(by=NAME), now + hold_s
+        return outcome
+
+    def servfail(self, key: bytes, item: Item | None, outcome: Relayed | Failed) -> Outcome:
+        """As failed, for a question that an upstream can't answer."""
+        return self.failed(key, item, outcome, self._settings.servfail_s)
+
+    def may_give(self, item: Item | None) -> bool:
+        """Whether an item that has expired can help out."""
+        return item is not None and item.expires + self._settings.stale_s > self.loop.time()
+
+    def _outdate(self, key: bytes) -> None:
+        """Lets what is kept under a key be given no more, not even as stale."""
+        for shelf in (self.success, self.denial):
+            item = shelf.items.get(key)
+            if item is not None:
+                item.expires = _NEVER
+
+    def _find(self, key: bytes, second: int) -> Item | None:
+        """What is kept under a key, expired or not; of an answer and a denial the newer, which expires later."""
+        item = self.success.items.get(key)
+        if item is None or item.expires <= second:
+            other = self.denial.items.get(key)
+            if item is None or (other is not None and other.expires > item.expires):
+                return other
+        return item
+
+
+class _Asking:
+    """A question that the cache has no answer to, until the steps behind it have said what there is."""
+
+    __slots__ = ("_cache", "_flight", "_item", "_key", "_query", "_timer")
+
+    def __init__(self, cache: Cache, query: Query, key: bytes, flight: bytes, item: Item | None) -> None:
+        self._cache = cache
+        self._query = query
+        self._key = key
+        self._flight = flight
+        self._item = item  # what has expired
+        self._timer: asyncio.TimerHandle | None = None
+
+    def depart(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
+        """Asks the rest, in the way that suits everybody with this key."""
+        cache, query = self._cache, self._query
+        flags = query.flags | types.RD | types.AD  # who doesn't ask for AD isn't told it
+        everybodys = Query(query.qname, query.qtype, query.qclass, query.id, flags, query.name, query.edns, do=query.do)
+        outcome = cache.flights.depart(self._flight, request._replace(query=everybodys), rest, done, self._learn)
+        if outcome is None and cache.may_give(self._item):
+            self._timer = cache.loop.call_later(PATIENCE_S, self._lose_patience)
+        return outcome
+
+    def _lose_patience(self) -> None:
+        self._timer = None
+        cache = self._cache
+        if not cache.may_give(self._item):
+            return
+        silence = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, f"no answer for {PATIENCE_S} s"), NAME)
+        cache.flights.relieve(self._flight, cache.failed(self._key, self._item, silence))
+
+    def _learn(self, outcome: Outcome) -> Outcome:
+        """What is to be said of what came, after everything has been kept that may be."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if isinstance(outcome, Relayed):
+            return self._read(outcome)
+        if isinstance(outcome, Failed) and outcome.cause is None:
+            unreached = outcome.error is not None and outcome.error.code in _UNREACHED
+            return self._cache.failed(self._key, self._item, outcome, UNREACHED_S if unreached else 0)
+        return outcome
+
+    def _read(self, outcome: Relayed) -> Outcome:
+        cache, octets = self._cache, outcome.octets
+        try:
+            found = lasting(self._query, octets)
+        except ForeignError as error:
+            text = f"the upstream's reply can't be used: {error}"
+            unusable = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text), NAME)
+            return cache.servfail(self._key, self._item, unusable)
+        if found is not None:
+            return cache.keep(self._key, found, outcome.by)
+        if foreign.truncated(octets):
+            return outcome
+        if foreign.rcode(octets) == types.SERVFAIL and len(octets) <= _FAILURE_OCTETS:
+            return cache.servfail(self._key, self._item, outcome)
+        return cache.failed(self._key, self._item, outcome)
+
+
+def key_of(query: Query) -> bytes:
+    """What questions with the same answer have in common."""
+    return query.name + _KIND(query.qtype, query.qclass, query.do << 1 | (query.flags & types.CD != 0))
+
+
+def _reason(outcome: Relayed | Failed) -> str:
+    """Why something stale is given instead."""
+    if isinstance(outcome, Relayed):
+        return f"the upstream answered {types.rcode_text(foreign.rcode(outcome.octets))} and nothing else"
+    return outcome.error.text if outcome.error is not None else ""
