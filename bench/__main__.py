@@ -57,8 +57,9 @@ def main(arguments: Sequence[str]) -> int:
             measure(plan, report, binaries, Path(folder), logs)
     except KeyboardInterrupt:
         say("interrupted; what was measured until then:")
-    write_json(report, _BUILD / "bench.json")
-    print("\n".join(lines(report)))
+    finally:
+        write_json(report, _BUILD / "bench.json")
+        print("\n".join(lines(report)))
     return 0
 
 

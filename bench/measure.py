@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from bench.changes import Changes, Churn
 from bench.cluster import Contents, cluster, keep_on
-from bench.load import Result, command, run
+from bench.load import LoadError, Result, command, run
 from bench.native import build
 from bench.peers import Peer, Server, Site, free_port, serving
 from bench.processes import pss_bytes, running
@@ -128,7 +128,11 @@ def _measure_load(bench: Bench, servers: Sequence[Server]) -> None:
         for turn in range(bench.plan.rounds):
             for server in asked:
                 say(f"{questions.name} {turn + 1}, {server.peer.name}")
-                found = _one_load(bench, server, questions, turn)
+                try:
+                    found = _one_load(bench, server, questions, turn)
+                except LoadError as error:  # one round is lost, not the run
+                    bench.report.failures.append(f"{questions.name}, {server.peer.name}: {error}")
+                    continue
                 bench.report.loads.setdefault(questions.name, {}).setdefault(server.peer.name, []).append(found)
 
 

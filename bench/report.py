@@ -29,6 +29,7 @@ class Report:
     relists: dict[str, Relist] = field(default_factory=dict)  # by server
     changes: dict[str, dict[str, list[Changes]]] = field(default_factory=dict)  # by what is done beside, by server
     loads: dict[str, dict[str, list[Result]]] = field(default_factory=dict)  # by set of questions, by server
+    failures: list[str] = field(default_factory=list)  # rounds that came to nothing
     memory_after_load_bytes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by server: of each process
 
 

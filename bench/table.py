@@ -140,6 +140,7 @@ def _drops(report: Report) -> Iterator[str]:
             if lost or failed:
                 how = f"lost {lost:,}, and {failed:,} answered by neither NOERROR nor NXDOMAIN"
                 yield f"- {questions}, {server}: of {sent:,} queries {how}"
+    yield from (f"- {failure}" for failure in report.failures)
 
 
 def _memory(report: Report) -> Iterator[str]:

@@ -49,6 +49,12 @@ def test_memory_is_shown_of_the_tree_and_of_each_process() -> None:
     assert "| kdns | 50.0 | 40.0 | 44.0 | 1.10 | 41.0 | never | 3 |" in found
 
 
+def test_a_round_that_came_to_nothing_is_told() -> None:
+    made = report()
+    made.failures.append("hot, NSD: dnsperf didn't end")
+    assert "- hot, NSD: dnsperf didn't end" in list(lines(made))
+
+
 def test_a_report_of_nothing_is_what_it_ran_on() -> None:
     found = list(lines(Report("python -m bench", {"processor": "one"}, {"kdns": "1"})))
     assert [line for line in found if line.startswith("\n##")] == ["\n## Commands\n"]
