@@ -1,7 +1,7 @@
 """Accounts: whose credentials requests carry, a kubeconfig's or the pod's.
 
-A kubeconfig is read by a child process (login says why), again before what it gave expires and
-after a 401. While that fails, what is still good is used. Knows nothing of what is in a
+A kubeconfig is read here where its user is plain, else by a child process (login says why), again
+before what it gave expires and after a 401. While that fails, what is still good is used. Knows nothing of what is in a
 kubeconfig, and doesn't import the client library.
 """
 
@@ -16,26 +16,12 @@ from typing import Final
 import msgspec
 
 from kdns.config.settings import ClusterSource
+from kdns.sources.api.answer import Answer
 from kdns.sources.credentials import Account, ClientCertificate, Credentials, InPod, TokenFile
 from kdns.sources.errors import SourceError
 
 LOGIN_LIMIT_S: Final = 60.0  # a plugin that asks somebody something takes its time, but nobody is there
 _EARLY_S: Final = 60.0  # before it expires a token is renewed, so that none expires on its way
-
-
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What login found; certificates and keys as PEM text or file, empty for none."""
-
-    error: str = ""  # if there is one, nothing else counts
-    server: str = ""
-    authorization: str = ""
-    token_file: str = ""
-    ca: str = ""
-    certificate: str = ""
-    key: str = ""
-    server_name: str = ""
-    insecure: bool = False
-    lifetime_s: float | None = None  # None where nobody knows
 
 
 def account_of(settings: ClusterSource, environment: Mapping[str, str]) -> Account:
@@ -82,8 +68,10 @@ class KubeconfigAccount:
             self._refused = True
 
     async def _renew(self, now: float) -> None:
+        from kdns.sources.api.kubeconfig import plain_answer  # noqa: PLC0415 - as above
+
         try:
-            answer = await _log_in(self._paths, self._context)
+            answer = plain_answer(self._paths, self._context) or await _log_in(self._paths, self._context)
         except SourceError:
             if self._current is None or self._refused or now >= self._expires:
                 raise

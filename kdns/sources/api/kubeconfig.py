@@ -1,8 +1,9 @@
-"""Kubeconfig files: that they are what they should be, before the client library takes them.
+"""Kubeconfig files: that they are what they should be, and what a plain user in them comes to.
 
-The library says neither where in a file something is wrong nor what it expected, and passes
-over what it doesn't know. Here each is a SourceError with file and line, or field. What the
-files mean (merging, precedence, credentials) is the library's to say.
+The client library says neither where in a file something is wrong nor what it expected, and
+passes over what it doesn't know. Here each is a SourceError with file and line, or field. A
+user with an exec plugin or a provider of tokens is the library's to log in; one with a token,
+a password or certificates is read here, to the same Answer as the library's (held by a test).
 Sources: Kubernetes "Organizing Cluster Access Using kubeconfig Files"; client.config v1.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from kdns.sources.api.answer import Answer
 from kdns.sources.credentials import is_pem
 from kdns.sources.errors import SourceError, yaml_place
 
@@ -31,8 +33,50 @@ def locate(given: str | None, environment: Mapping[str, str]) -> list[Path]:
     return found
 
 
-def check(paths: list[Path], context: str | None) -> None:
-    """Looks through all that the context uses. Raises SourceError."""
+def plain_answer(paths: list[Path], context: str | None) -> Answer | None:
+    """What the context comes to; None where its user needs a plugin. Raises SourceError."""
+    cluster, user = check(paths, context)
+    fields = {} if user is None else user.value
+    if fields.get("auth-provider") or (fields.get("exec") and not (fields.get("token") or fields.get("tokenFile"))):
+        return None
+    token_file = fields.get("tokenFile") if user is not None and not fields.get("token") else None
+    return Answer(
+        server=cluster.value["server"].rstrip("/"),
+        authorization="" if token_file else _authorization(fields),
+        token_file=str(user.folder / token_file) if user is not None and token_file else "",
+        ca=_file_or_text(cluster, "certificate-authority"),
+        certificate=_file_or_text(user, "client-certificate"),
+        key=_file_or_text(user, "client-key"),
+        server_name=cluster.value.get("tls-server-name") or "",
+        insecure=bool(cluster.value.get("insecure-skip-tls-verify")),
+    )
+
+
+def _authorization(user: Mapping[str, Any]) -> str:
+    if user.get("token"):
+        return f"Bearer {user['token']}"
+    if user.get("username") and user.get("password"):
+        return "Basic " + base64.b64encode(f"{user['username']}:{user['password']}".encode()).decode()
+    return ""
+
+
+def _file_or_text(node: "_Node | None", field: str) -> str:
+    """The PEM text of a field's data, or else the name of its file. Raises SourceError where that isn't there."""
+    if node is None:
+        return ""
+    if data := node.value.get(f"{field}-data"):
+        return base64.b64decode(data).decode()
+    name = node.value.get(field)
+    if not name:
+        return ""
+    path = node.folder / name
+    if not path.exists():
+        raise SourceError(f"{node.where}.{field}: found {path}, expected a file that is there")
+    return str(path)
+
+
+def check(paths: list[Path], context: str | None) -> "tuple[_Node, _Node | None]":
+    """Looks through all that the context uses; its cluster, and its user if it has one. Raises SourceError."""
     merged = _merged([_load(path) for path in paths])
     where = os.pathsep.join(str(path) for path in paths)
     chosen = context or merged.current
@@ -42,10 +86,12 @@ def check(paths: list[Path], context: str | None) -> None:
     _fields(used, {"cluster": (_TEXT, True), "user": (_TEXT, False)})
     cluster = _find(merged, "clusters", used.value["cluster"], f"{used.where}.cluster")
     _fields(cluster, _CLUSTER)
-    if used.value.get("user"):
-        user = _find(merged, "users", used.value["user"], f"{used.where}.user")
-        _fields(user, _USER)
-        _check_login(user)
+    if not used.value.get("user"):
+        return cluster, None
+    user = _find(merged, "users", used.value["user"], f"{used.where}.user")
+    _fields(user, _USER)
+    _check_login(user)
+    return cluster, user
 
 
 class _Node(NamedTuple):
@@ -53,6 +99,11 @@ class _Node(NamedTuple):
 
     where: str
     value: dict[str, Any]
+    folder: Path  # of its file: what names of files are relative to
+
+    def inside(self, field: str) -> "_Node":
+        """The mapping that is the field's value."""
+        return _Node(f"{self.where}.{field}", self.value[field], self.folder)
 
 
 class _Merged(NamedTuple):
@@ -89,19 +140,20 @@ def _merged(files: list[tuple[Path, dict[str, Any]]]) -> _Merged:
             if not isinstance(listed, list):
                 raise SourceError(f"{path}: {section}: found {_shown(listed)}, expected a list")
             for at, entry in enumerate(listed):
-                name, node = _entry(entry, f"{path}: {section}[{at}]", inner)
+                name, node = _entry(entry, path, f"{section}[{at}]", inner)
                 sections[section].setdefault(name, node)
     return _Merged(str(files[0][0]), current, sections)
 
 
-def _entry(entry: object, where: str, inner: str) -> tuple[str, _Node]:
+def _entry(entry: object, path: Path, place: str, inner: str) -> tuple[str, _Node]:
+    where = f"{path}: {place}"
     if not isinstance(entry, dict):
         raise SourceError(f"{where}: found {_shown(entry)}, expected a mapping with name and {inner}")
     name = _text(entry.get("name"), f"{where}.name")
     value = entry.get(inner) or {}
     if not isinstance(value, dict):
         raise SourceError(f"{where}.{inner}: found {_shown(value)}, expected a mapping")
-    return name, _Node(f"{where}.{inner}", value)
+    return name, _Node(f"{where}.{inner}", value, path.parent)
 
 
 def _find(merged: _Merged, section: str, name: str, asked_by: str = "") -> _Node:
@@ -189,12 +241,12 @@ def _fields(node: _Node, forms: Mapping[str, tuple[_Form, bool]]) -> None:
 def _check_login(user: _Node) -> None:
     """The parts of a user that have fields of their own, and those that need each other."""
     if user.value.get("auth-provider"):
-        _fields(_Node(f"{user.where}.auth-provider", user.value["auth-provider"]), _PROVIDER)
+        _fields(user.inside("auth-provider"), _PROVIDER)
     if user.value.get("exec"):
-        plugin = _Node(f"{user.where}.exec", user.value["exec"])
+        plugin = user.inside("exec")
         _fields(plugin, _EXEC)
         for at, variable in enumerate(plugin.value.get("env") or ()):
-            _fields(_Node(f"{plugin.where}.env[{at}]", variable), _ENV)
+            _fields(_Node(f"{plugin.where}.env[{at}]", variable, plugin.folder), _ENV)
     certificate, key = (
         any(user.value.get(name) for name in (what, f"{what}-data")) for what in ("client-certificate", "client-key")
     )

@@ -1,6 +1,7 @@
-"""Login: a kubeconfig's credentials by way of the client library, in a process that ends with it.
+"""Login: the credentials of a user with a plugin by way of the client library, in a process that ends with it.
 
-Importing the library takes 0.2 s and 33 MiB, which the controller needn't carry for ever:
+Importing the library takes 0.2 s and 33 MiB, which the controller needn't carry for ever, and which a user
+who has a token or certificates needn't wait for (kubeconfig.plain_answer):
 `python -m kdns.sources.api.login CONTEXT FILE…` writes an Answer as JSON and is gone. The one
 importer of kubernetes; of it, the merging of files, the precedence of what a user may have,
 exec plugins and the old providers of tokens. Errors are translated here, their cause kept.
@@ -19,7 +20,7 @@ import msgspec
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, exec_provider, kube_config
 
-from kdns.sources.api.account import Answer
+from kdns.sources.api.answer import Answer
 from kdns.sources.api.kubeconfig import check
 from kdns.sources.errors import SourceError
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kdns.sources.api.account import Answer
+from kdns.sources.api.answer import Answer
+from kdns.sources.api.kubeconfig import plain_answer
 from kdns.sources.api.login import log_in
 from kdns.sources.errors import SourceError
 from tests.sources.api.kubeconfigs import PEM, PEM_DATA, V1, add_plugin, says, write
@@ -63,6 +64,53 @@ def test_certificates_are_given_by_name_beside_the_kubeconfig_where_they_are_fil
 def test_a_certificate_that_isnt_there_is_an_error_that_names_it(given: Given, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=f"^{tmp_path}/config: File does not exist: {tmp_path}/ca$"):
         given({"token": "t"}, **{"certificate-authority": "ca"})
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        None,
+        {},
+        {"token": "t"},
+        {"token": "t", "tokenFile": "token"},
+        {"tokenFile": "token"},
+        {"username": "me", "password": "secret"},
+        {"username": "me"},
+        {"token": "t", "username": "me", "password": "secret"},
+        {"client-certificate-data": PEM_DATA, "client-key-data": PEM_DATA},
+        {"client-certificate": "crt", "client-key": "key"},
+        {"client-certificate": "crt", "client-certificate-data": PEM_DATA, "client-key-data": PEM_DATA, "token": "t"},
+    ],
+)
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        {},
+        {"certificate-authority": "ca", "tls-server-name": "api.example.com"},
+        {"certificate-authority-data": PEM_DATA, "insecure-skip-tls-verify": True},
+        {"server": "https://10.0.0.1:6443/path/"},
+    ],
+)
+def test_a_plain_user_comes_to_the_same_without_the_library(
+    user: dict[str, Any] | None, cluster: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in ("ca", "crt", "key"):
+        (tmp_path / name).write_text(PEM)
+    paths = [write(tmp_path, user, **cluster)]
+    assert plain_answer(paths, None) == log_in(paths, None)
+
+
+def test_who_needs_a_plugin_is_not_plain(tmp_path: Path) -> None:
+    assert plain_answer([write(tmp_path, add_plugin(tmp_path, says({"token": "t"})))], None) is None
+
+
+def test_a_file_of_a_plain_user_that_isnt_there_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, {"token": "t"}, **{"certificate-authority": "ca"})
+    with pytest.raises(SourceError) as error:
+        plain_answer([path], None)
+    assert str(error.value) == (
+        f"{path}: clusters[0].cluster.certificate-authority: found {tmp_path}/ca, expected a file that is there"
+    )
 
 
 def test_a_plugin_gives_a_token_and_for_how_long(given: Given, tmp_path: Path) -> None:
