@@ -24,7 +24,7 @@ from kdns.dns.lasting import Lasting, lasting, with_ttl
 from kdns.dns.query import Query
 from kdns.dns.records import ExtendedError
 from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request, Rest
-from kdns.steps.flights import Flights
+from kdns.steps.flights import Flight, Flights
 from kdns.steps.s3fifo import Kept, S3Fifo
 
 NAME: Final = "cache"
@@ -36,7 +36,7 @@ UNREACHED_S: Final = 1  # a question nobody answered isn't asked again for so lo
 _FAILURES: Final = 1024  # kept at a time
 _FAILURE_OCTETS: Final = 1232  # of the largest that is kept
 # What a kept reply costs beside its octets and its key's (measured on CPython 3.11), and each of its TTLs.
-_OVERHEAD: Final = 500
+_OVERHEAD: Final = 350
 _OVERHEAD_TTL: Final = 40
 _NEVER: Final = -(1 << 60)  # a second long ago
 
@@ -54,7 +54,7 @@ class Item(Kept):
         self.expires = second + seconds
         self._ttls = found.ttls
         self._second = second
-        self._outcome = told._replace(by=NAME, until=second + 1)
+        self._outcome = Relayed(told.octets, NAME, second + 1, rotation=found.rotation)
 
     def told(self, second: int) -> Relayed:
         """The reply in this second, in which it hasn't expired."""
@@ -75,7 +75,7 @@ class Item(Kept):
 class Cache:
     """The step that keeps upstreams' replies."""
 
-    __slots__ = ("_failures", "_settings", "denial", "flights", "loop", "success")
+    __slots__ = ("_failing", "_failures", "_settings", "denial", "flights", "loop", "success")
 
     def __init__(self, settings: CacheSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -87,6 +87,7 @@ class Cache:
         self._failures: TLRUCache[bytes, tuple[Outcome, float]] = TLRUCache(
             _FAILURES, ttu=lambda _key, failure, _now: failure[1], timer=loop.time
         )
+        self._failing = 0.0  # until then there may be some: to look costs 0.4 µs, for nothing where nothing fails
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
@@ -98,13 +99,14 @@ class Cache:
             item.use()
             if item.expires > second:
                 return item.told(second)
-        if key in self._failures:
+        if second <= self._failing and key in self._failures:
             return self._failures[key][0]
         # Half an answer may do for a client that asks by UDP, so others don't wait with it.
-        flight = key if request.transport == "udp" else key + b"\1"
-        if flight not in self.flights:
-            return _Asking(self, query, key, flight, item).depart(request, rest, done)
-        failed = self.flights.join(flight, done)
+        together = key if request.transport == "udp" else key + b"\1"
+        flight = self.flights.flying.get(together)
+        if flight is None:
+            return _Asking(self, together, query, key, item).depart(request, rest, done)
+        failed = flight.join(done)
         return None if failed is None else self.failed(key, item, failed)
 
     def keep(self, key: bytes, found: Lasting, by: str) -> Relayed:
@@ -119,8 +121,8 @@ class Cache:
             shelf.put(key, Item(key, found, told, second, seconds))
         else:
             self._outdate(key)
-        if key in self._failures:
-            del self._failures[key]
+        if second <= self._failing:
+            self._failures.pop(key, None)
         return told
 
     def failed(self, key: bytes, item: Item | None, outcome: Relayed | Failed, hold_s: float = 0.0) -> Outcome:
@@ -131,6 +133,7 @@ class Cache:
             outcome, hold_s = item.stale(_reason(outcome)), min(RECHECK_S, left)
         if hold_s:
             self._failures[key] = outcome._replace(by=NAME), now + hold_s
+            self._failing = max(self._failing, now + hold_s)
         return outcome
 
     def servfail(self, key: bytes, item: Item | None, outcome: Relayed | Failed) -> Outcome:
@@ -158,27 +161,27 @@ class Cache:
         return item
 
 
-class _Asking:
+class _Asking(Flight):
     """A question that the cache has no answer to, until the steps behind it have said what there is."""
 
-    __slots__ = ("_cache", "_flight", "_item", "_key", "_query", "_timer")
+    __slots__ = ("_cache", "_item", "_kept_by", "_query", "_timer")
 
-    def __init__(self, cache: Cache, query: Query, key: bytes, flight: bytes, item: Item | None) -> None:
+    def __init__(self, cache: Cache, together: bytes, query: Query, key: bytes, item: Item | None) -> None:
+        super().__init__(cache.flights, together)
         self._cache = cache
         self._query = query
-        self._key = key
-        self._flight = flight
+        self._kept_by = key
         self._item = item  # what has expired
         self._timer: asyncio.TimerHandle | None = None
 
     def depart(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
-        """Asks the rest, in the way that suits everybody with this key."""
-        cache, query = self._cache, self._query
+        """As Flight.depart; asks in the way that suits everybody with this key."""
+        query = self._query
         flags = query.flags | types.RD | types.AD  # who doesn't ask for AD isn't told it
         everybodys = Query(query.qname, query.qtype, query.qclass, query.id, flags, query.name, query.edns, do=query.do)
-        outcome = cache.flights.depart(self._flight, request._replace(query=everybodys), rest, done, self._learn)
-        if outcome is None and cache.may_give(self._item):
-            self._timer = cache.loop.call_later(PATIENCE_S, self._lose_patience)
+        outcome = super().depart(Request(everybodys, *request[1:]), rest, done)
+        if outcome is None and self._cache.may_give(self._item):
+            self._timer = self._cache.loop.call_later(PATIENCE_S, self._lose_patience)
         return outcome
 
     def _lose_patience(self) -> None:
@@ -187,17 +190,17 @@ class _Asking:
         if not cache.may_give(self._item):
             return
         silence = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, f"no answer for {PATIENCE_S} s"), NAME)
-        cache.flights.relieve(self._flight, cache.failed(self._key, self._item, silence))
+        self.relieve(cache.failed(self._kept_by, self._item, silence))
 
-    def _learn(self, outcome: Outcome) -> Outcome:
-        """What is to be said of what came, after everything has been kept that may be."""
+    def learn(self, outcome: Outcome) -> Outcome:
+        """As Flight.learn; keeps what may be kept."""
         if self._timer is not None:
             self._timer.cancel()
         if isinstance(outcome, Relayed):
             return self._read(outcome)
         if isinstance(outcome, Failed) and outcome.cause is None:
             unreached = outcome.error is not None and outcome.error.code in _UNREACHED
-            return self._cache.failed(self._key, self._item, outcome, UNREACHED_S if unreached else 0)
+            return self._cache.failed(self._kept_by, self._item, outcome, UNREACHED_S if unreached else 0)
         return outcome
 
     def _read(self, outcome: Relayed) -> Outcome:
@@ -207,14 +210,14 @@ class _Asking:
         except ForeignError as error:
             text = f"the upstream's reply can't be used: {error}"
             unusable = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text), NAME)
-            return cache.servfail(self._key, self._item, unusable)
+            return cache.servfail(self._kept_by, self._item, unusable)
         if found is not None:
-            return cache.keep(self._key, found, outcome.by)
+            return cache.keep(self._kept_by, found, outcome.by)
         if foreign.truncated(octets):
             return outcome
         if foreign.rcode(octets) == types.SERVFAIL and len(octets) <= _FAILURE_OCTETS:
-            return cache.servfail(self._key, self._item, outcome)
-        return cache.failed(self._key, self._item, outcome)
+            return cache.servfail(self._kept_by, self._item, outcome)
+        return cache.failed(self._kept_by, self._item, outcome)
 
 
 def key_of(query: Query) -> bytes:

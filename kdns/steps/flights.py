@@ -6,53 +6,70 @@ costs one question upstream, and a spoofer has one id and port to guess at inste
 What equal means, and what the outcome is made into, is the caller's.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from kdns.dns import types
 from kdns.dns.records import ExtendedError
-from kdns.steps.chain import Done, Failed, Outcome, Request, Rest, asked_then
+from kdns.steps.chain import Done, Failed, Outcome, Request, Rest
 
 WAITING_MAX: Final = 4096
 
 
 class Flights:
-    """Questions that are waited for, by a key."""
+    """The questions that are waited for, by a key."""
 
-    __slots__ = ("_flying", "_waiting")
+    __slots__ = ("flying", "waiting")
 
     def __init__(self) -> None:
-        self._flying: dict[bytes, list[Done]] = {}
-        self._waiting = 0
+        self.flying: dict[bytes, Flight] = {}
+        self.waiting = 0  # who waits, for all of them
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._flying
 
-    def depart(
-        self, key: bytes, request: Request, rest: Rest, done: Done, change: Callable[[Outcome], Outcome]
-    ) -> Outcome | None:
-        """What change makes of the rest's outcome; None if done will be called with it later."""
-        outcome = asked_then(change, rest, request, lambda outcome: self._tell(self._flying.pop(key), outcome))
-        if outcome is None:
-            self._flying[key] = [done]
-            self._waiting += 1
-        return outcome
+class Flight:
+    """One question on its way to the rest of the chain; a subclass says what is made of the outcome."""
 
-    def join(self, key: bytes, done: Done) -> Failed | None:
-        """Waits with those who wait for a question in flight; a failure if too many do."""
-        if self._waiting >= WAITING_MAX:
-            text = f"{self._waiting} questions are waiting for upstreams already"
-            return Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text))
-        self._flying[key].append(done)
-        self._waiting += 1
+    __slots__ = ("_flights", "_key", "_waiting")
+
+    def __init__(self, flights: Flights, key: bytes) -> None:
+        self._flights = flights
+        self._key = key
+        self._waiting: list[Done] = []
+
+    def depart(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
+        """What learn makes of the rest's outcome; None if done will be called with it later."""
+        outcome = rest(request, self._land)
+        if outcome is not None:
+            return self.learn(outcome)
+        self._flights.flying[self._key] = self
+        self._flights.waiting += 1
+        self._waiting.append(done)
         return None
 
-    def relieve(self, key: bytes, outcome: Outcome) -> None:
-        """Tells all who wait for a question so far; it stays in flight."""
-        waiting, self._flying[key] = self._flying[key], []
-        self._tell(waiting, outcome)
+    def join(self, done: Done) -> Failed | None:
+        """Waits with those who wait already; a failure if too many do, for whatever."""
+        flights = self._flights
+        if flights.waiting >= WAITING_MAX:
+            text = f"{flights.waiting} questions are waiting for upstreams already"
+            return Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text))
+        flights.waiting += 1
+        self._waiting.append(done)
+        return None
 
-    def _tell(self, waiting: list[Done], outcome: Outcome) -> None:
-        self._waiting -= len(waiting)
+    def relieve(self, outcome: Outcome) -> None:
+        """Tells all who wait so far; the question stays in flight."""
+        waiting, self._waiting = self._waiting, []
+        self._flights.waiting -= len(waiting)
         for done in waiting:
             done(outcome)
+
+    def learn(self, outcome: Outcome) -> Outcome:
+        """What is to be said of the rest's outcome; asked once."""
+        raise NotImplementedError
+
+    def _land(self, outcome: Outcome) -> None:
+        del self._flights.flying[self._key]
+        try:
+            learned = self.learn(outcome)
+        except Exception as fault:  # noqa: BLE001 - whoever runs the chain isn't below us any more; it gets the fault as a value
+            learned = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"), cause=fault)
+        self.relieve(learned)
