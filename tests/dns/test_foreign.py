@@ -142,6 +142,11 @@ def test_edns_of_an_upstream_is_seen() -> None:
 # What the client gets
 
 
+@pytest.mark.parametrize(("reply", "empty"), [(WHOLE, False), (upstream().to_wire(), True)])
+def test_a_reply_without_answers_is_empty(reply: bytes, *, empty: bool) -> None:
+    assert foreign.empty(reply) == empty
+
+
 def test_id_and_case_of_the_question_are_the_clients() -> None:
     asked = ASKED.replace(qname=named("WWW.example.COM"))
     octets = foreign.fit(asked, WHOLE, limit=512)
@@ -189,6 +194,20 @@ def test_extended_errors_give_way_to_records() -> None:
     reply.use_edns(0, 0, 4096, options=[dns.edns.EDEOption(dns.edns.EDECode(22), "x" * 300)])
     message = fitted(reply, limit=512)
     assert (len(message.answer[0]), message.options, message.flags & dns.flags.TC) == (20, (), 0)
+
+
+def test_an_error_of_our_own_goes_behind_theirs_and_gives_way_to_records() -> None:
+    ours = ExtendedError(types.EDE_STALE_ANSWER, "timed out")
+    edes: list[dns.edns.Option] = [dns.edns.EDEOption(dns.edns.EDECode(22), "x")]
+    reply = upstream(WWW)
+    for theirs in ([], edes):
+        reply.use_edns(0, 0, 4096, options=theirs)
+        octets = foreign.fit(ASKED, reply.to_wire(), limit=512, error=ours)
+        told = dns.message.from_wire(octets).options
+        assert told == (*theirs, dns.edns.EDEOption(dns.edns.EDECode(3), "timed out"))
+    assert foreign.fit(ASKED.replace(edns=False), WHOLE, limit=512, error=ours)[10:12] == b"\0\0"
+    octets = foreign.fit(ASKED, upstream(many(28)).to_wire(), limit=512, error=ExtendedError(3, "x" * 200))
+    assert (len(dns.message.from_wire(octets).answer[0]), dns.message.from_wire(octets).options) == (28, ())
 
 
 def test_options_that_make_no_sense_are_left_behind() -> None:

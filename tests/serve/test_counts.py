@@ -10,8 +10,9 @@ import dns.flags
 import dns.message
 import pytest
 
-from kdns.config.settings import Address, ForwardSettings
+from kdns.config.settings import Address, CacheSettings, ForwardSettings
 from kdns.dns import types
+from kdns.dns.names import from_text
 from kdns.dns.records import Answer
 from kdns.dns.reply import udp_limit
 from kdns.ops.metrics import decode_report, encode_report, render
@@ -20,10 +21,13 @@ from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules
 from kdns.serve.stream import StreamServer
 from kdns.serve.udp import open_door
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Request
+from kdns.steps.cache import Cache
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, compose
 from kdns.steps.forward import Forward
 from kdns.zone.entry import Owner
 from tests.serve.conversation import Answers, connect, ends, serving, until, virtually
+from tests.steps.upstream_texts import reply, soa
+from tests.virtual_time import VirtualTimeLoop
 
 UDP = Door("dns://:53", "udp", "1")
 TCP6 = Door("dns://:53", "tcp", "2")
@@ -211,6 +215,43 @@ def test_upstreams_are_counted_by_their_address() -> None:
         ("kdns_forward_failures_total", ("[2001:db8::1]:5353", "timeout")): 0,
         ("kdns_forward_failures_total", ("[2001:db8::1]:5353", "network")): 0,
     }
+
+
+def test_what_the_cache_answered_is_a_hit_and_what_an_upstream_did_a_miss(nowhere: Forward) -> None:
+    loop = VirtualTimeLoop()
+    loop.close()  # only its clock is used
+    cache = Cache(CacheSettings(), loop)
+    rules = RULES._replace(clock=loop.time)
+    asked = Responder(UDP, compose((cache, Upstream())), rules, Memo(1 << 20), Silent())
+    ask(asked, "www.example.com.", times=5)  # one is a miss, one a hit, three are remembered ones
+    ask(asked, "www.example.com.", "MX", times=2)
+    ask(asked, "absent.example.com.", times=3)
+    found = counts([asked], [], [], nowhere, cache)
+    where = ("dns://:53", ".", "")
+    assert {series: count for series, count in found.items() if series[0].startswith("coredns_cache")} == {
+        ("coredns_cache_requests_total", where): 10,
+        ("coredns_cache_misses_total", where): 3,
+        ("coredns_cache_hits_total", ("dns://:53", "success", ".", "")): 4,
+        ("coredns_cache_hits_total", ("dns://:53", "denial", ".", "")): 3,
+        ("coredns_cache_entries", ("dns://:53", "success", ".", "")): 1,
+        ("coredns_cache_entries", ("dns://:53", "denial", ".", "")): 2,
+        ("coredns_cache_evictions_total", ("dns://:53", "success", ".", "")): 0,
+        ("coredns_cache_evictions_total", ("dns://:53", "denial", ".", "")): 0,
+    }
+    page = render((name, labels, value) for (name, labels), value in found.items())
+    assert 'coredns_cache_hits_total{server="dns://:53",type="denial",zones=".",view=""} 3' in page
+
+
+class Upstream:
+    """A step that knows one address."""
+
+    def ask(self, request: Request, _rest: Rest, _done: Done) -> Outcome:
+        query = request.query
+        if query.name == from_text("www.example.com.") and query.qtype == types.A:
+            return Relayed(reply(query, "www.example.com. 60 IN A 192.0.2.1"), "forward")
+        return Relayed(
+            reply(query, "", soa(60, 60), rcode="NXDOMAIN" if query.qtype == types.A else "NOERROR"), "forward"
+        )
 
 
 @virtually

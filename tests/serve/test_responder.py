@@ -1,31 +1,40 @@
 """The responder: what is remembered answers as if nothing were, and what can't be answered ends nothing."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import dns.edns
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdns.config.settings import CacheSettings, Keeping
 from kdns.dns import names, types
 from kdns.dns.cookies import cookie_option
+from kdns.dns.lasting import lasting
 from kdns.dns.query import Query
-from kdns.dns.records import Answer, RecordSet
+from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.dns.reply import udp_limit
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Request, Rest, compose
+from kdns.steps.cache import Cache
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Relayed, Request, Rest, compose
 from kdns.steps.kubernetes import Kubernetes
 from kdns.zone.entry import Entry, Kind, Owner, Port, Service, pack_service, pack_slice, service_owner
 from kdns.zone.index import Index
 from kdns.zone.patch import Image, Patch
 from kdns.zone.schema import Zone
+from tests.steps.upstream_texts import reply
+from tests.virtual_time import VirtualTimeLoop
 
 ORIGIN = names.from_text("cluster.local.")
-ZONE = Zone((ORIGIN,), (names.from_text("in-addr.arpa."),), (), 5, "insecure", (bytes((10, 0, 0, 1)),))
+ORIGINS, REVERSE = (ORIGIN,), (names.from_text("in-addr.arpa."),)
+ZONE = Zone(ORIGINS, REVERSE, (), 5, "insecure", (bytes((10, 0, 0, 1)),))
 CLIENT = Peer("127.0.0.1", 4053)
 
 
@@ -49,9 +58,13 @@ class Step:
         return self._act(request, done)
 
 
-def responder(chain: Rest, log: Silent | None = None) -> Responder:
-    door = Door("dns://:53", "udp", "1")
-    return Responder(door, chain, Rules(udp_limit, recursion=True, cookie=cookie), Memo(1 << 20), log or Silent())
+def responder(
+    chain: Rest, log: Silent | None = None, *, clock: Callable[[], float] = time.monotonic, transport: str = "udp"
+) -> Responder:
+    door = Door("dns://:53", transport, "1")
+    limit = udp_limit if transport == "udp" else lambda _: 65535
+    rules = Rules(limit, recursion=True, cookie=cookie, clock=clock)
+    return Responder(door, chain, rules, Memo(1 << 20), log or Silent())
 
 
 def cookie(client: bytes, address: str) -> bytes:
@@ -136,6 +149,151 @@ def test_any_interleaving_of_patches_and_questions_answers_as_without_a_memo(
             assert meaning(given_reply(remembering, octets)) == meaning(given_reply(forgetful, octets))
 
 
+PODS = Zone(ORIGINS, REVERSE, REVERSE, 5, "insecure")
+FOREIGN = st.tuples(
+    st.sampled_from(["www.example.com.", "WWW.example.com.", *(f"{i}.0.0.10.in-addr.arpa." for i in (1, 2, 3))]),
+    st.sampled_from(["A", "PTR"]),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(states, st.lists(st.tuples(FOREIGN, st.sampled_from([0.0, 0.3, 1.0, 7.0])), max_size=8)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from([{}, {"use_edns": 0}]),
+)
+def test_any_interleaving_of_patches_time_and_foreign_names_answers_as_without_a_memo(
+    history: list[tuple[dict[Owner, Entry], list[tuple[tuple[str, str], float]]]], edns: dict[str, int]
+) -> None:
+    index, loop = Index(), VirtualTimeLoop()
+    loop.close()  # only its clock is used
+    index.load(Image(1, 1, {}))
+    cache = Cache(CacheSettings(Keeping(9984, 30), Keeping(9984, 30)), loop)
+    chain = compose((Kubernetes(index, PODS), cache, Step(by_time(loop.time))))
+    remembering = responder(chain, clock=loop.time)
+    before: dict[Owner, Entry] = {}
+    for revision, (state, asked) in enumerate(history, 1):
+        drops = tuple(owner for owner in before if owner not in state)
+        remembering.forget(index.apply(Patch(revision, revision + 1, revision + 1, state, drops)))
+        before = state
+        for (name, rtype), pause in (*asked, *asked):
+            octets = wire(name, rtype, **edns)
+            for _ in range(3):
+                forgetful = responder(chain, clock=loop.time)
+                assert meaning(given_reply(remembering, octets)) == meaning(given_reply(forgetful, octets))
+            loop.jump(pause)
+
+
+def by_time(clock: Callable[[], float]) -> Rest:
+    """An upstream whose every answer tells when it was given, and lasts for some seconds."""
+
+    def act(request: Request, _done: Done) -> Outcome:
+        now = int(clock())
+        record = f"192.0.2.{now}" if request.query.qtype == types.A else f"at{now}.example.com."
+        name = dns.name.from_wire(request.query.name, 0)[0]
+        rtype = types.type_text(request.query.qtype)
+        return Relayed(reply(request.query, f"{name} {now % 9} IN {rtype} {record}"), "forward")
+
+    return act
+
+
+def passing(*records: str, until: float = 8.0) -> tuple[Responder, list[Query], VirtualTimeLoop]:
+    """A responder to whom an upstream says something that may be given again for a while, what it asked, and the time."""
+    seen: list[Query] = []
+    loop = VirtualTimeLoop()
+    loop.close()
+    loop.jump(7.5)
+
+    def act(request: Request, _done: Done) -> Outcome:
+        seen.append(request.query)
+        found = lasting(request.query, reply(request.query, "\n".join(records)))
+        assert found is not None
+        return Relayed(found.octets, "cache", until, rotation=found.rotation)
+
+    return responder(compose((Step(act),)), clock=loop.time), seen, loop
+
+
+A = "a. 60 IN A 10.0.0.{}"
+
+
+def test_what_upstreams_said_is_given_again_until_the_time_that_it_names() -> None:
+    answering, seen, loop = passing(A.format(1))
+    query = wire("a.", "A")
+    for _ in range(5):
+        assert str(given_reply(answering, query).answer[0][0]) == "10.0.0.1"
+    assert len(seen) == 1
+    assert answering.tally.cells == {(types.A, types.NOERROR, "cache", False): [5]}
+    assert answering.tally.recalled == 4
+    loop.jump(0.5)
+    given_reply(answering, query)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("until", "query"),
+    [
+        (0.0, wire("a.", "A")),
+        (7.0, wire("a.", "A")),
+        (8.0, wire("a.", "A", options=[dns.edns.GenericOption(dns.edns.OptionType.make(65001), b"x")])),
+    ],
+    ids=["that names no time", "whose time is over", "to a query with options"],
+)
+def test_what_upstreams_said_is_asked_for_each_time(until: float, query: bytes) -> None:
+    answering, seen, _ = passing(A.format(1), until=until)
+    for _ in range(3):
+        given_reply(answering, query)
+    assert len(seen) == 3
+
+
+def test_addresses_that_upstreams_said_change_their_order_from_reply_to_reply() -> None:
+    answering, seen, _ = passing(*(A.format(number) for number in (1, 2, 3)))
+    first = [str(given_reply(answering, wire("a.", "A", id=0)).answer[0][0]) for _ in range(6)]
+    assert first == ["10.0.0.1", "10.0.0.2", "10.0.0.3"] * 2
+    assert len(seen) == 1
+
+
+def test_what_does_not_fit_is_cut_and_not_turned() -> None:
+    answering, _, _ = passing(*(A.format(number) for number in range(100)))
+    for _ in range(3):
+        message = given_reply(answering, wire("a.", "A", id=5))
+        assert message.flags & dns.flags.TC
+        assert str(message.answer[0][0]) == "10.0.0.0"
+
+
+def test_large_replies_are_not_given_again_unasked() -> None:
+    seen: list[Query] = []
+
+    def act(request: Request, _done: Done) -> Outcome:
+        seen.append(request.query)
+        return Relayed(reply(request.query, "\n".join(A.format(number) for number in range(100))), "cache", 1.0)
+
+    answering = responder(compose((Step(act),)), clock=lambda: 0.5, transport="tcp")
+    for _ in range(3):
+        assert len(given_reply(answering, wire("a.", "A")).answer[0]) == 100
+    assert len(seen) == 3
+
+
+def test_few_enough_replies_are_given_again_unasked() -> None:
+    answering, seen, loop = passing("a. 60 IN TXT x")
+    answering._chain = lambda request, _: Relayed(reply(request.query), "cache", 8.0)
+    for number in range(3000):
+        given_reply(answering, wire(f"a{number}.", "TXT"))
+    assert len(answering._passing) == 2048
+    loop.jump(1)
+    answering._chain = lambda request, _: Relayed(reply(request.query), "cache", 9.0)
+    given_reply(answering, wire("a0.", "TXT"))
+    assert (len(answering._passing), seen) == (1, [])
+
+
+def test_what_is_wrong_with_what_upstreams_said_is_told() -> None:
+    error = ExtendedError(types.EDE_STALE_ANSWER, "timed out")
+    answering = acting(lambda request, _: Relayed(reply(request.query, A.format(1)), "cache", error=error))
+    (told,) = given_reply(answering, wire("a.", "A", use_edns=0)).options
+    assert told == dns.edns.EDEOption(dns.edns.EDECode(3), "timed out")
+
+
 def test_the_soa_asked_for_is_always_the_current_one() -> None:
     index = Index()
     index.load(Image(1, 7, {}))
@@ -208,8 +366,8 @@ def test_letter_case_edns_and_flags_have_replies_of_their_own() -> None:
         given_reply(answering, query)
     replies = [answering.respond(query, CLIENT, never) for query in variants]
     assert len(seen) == 8
-    for query, reply in zip(variants, replies, strict=True):
-        assert answering.recall(b"\xab\xcd" + query[2:]) == b"\xab\xcd" + (reply or b"")[2:]
+    for query, made in zip(variants, replies, strict=True):
+        assert answering.recall(b"\xab\xcd" + query[2:]) == b"\xab\xcd" + (made or b"")[2:]
 
 
 def test_what_was_waited_for_is_sent_later_and_not_remembered() -> None:

@@ -76,12 +76,23 @@ class Scripted:
             done(self.say(request))
 
 
+def running_or_stopped() -> VirtualTimeLoop:
+    """The loop that runs, or one of which only the clock is used."""
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        stopped = VirtualTimeLoop()
+        stopped.close()
+        return stopped
+    assert isinstance(running, VirtualTimeLoop)
+    return running
+
+
 class Scene:
     """A cache before scripted steps, and the time."""
 
     def __init__(self, say: Callable[[Request], Outcome] = relayed(), settings: CacheSettings = SETTINGS) -> None:  # noqa: B008
-        self.loop = VirtualTimeLoop()
-        self.loop.close()  # only its clock is used
+        self.loop = running_or_stopped()
         self.behind = Scripted(say)
         self.cache = Cache(settings, self.loop)
         self.chain = compose((self.cache, self.behind))
@@ -469,6 +480,24 @@ def test_u37_what_replaces_what(
     assert said(scene.ask()) == [stale]
 
 
+def test_u37_what_is_held_as_stale_goes_with_the_next_answer() -> None:
+    async def stage() -> None:
+        scene, outcomes = expired(), list[Outcome]()
+        scene.behind.waits = True
+        for transport in ("udp", "tcp"):
+            scene.chain(Request(WWW, CLIENT, transport), outcomes.append)
+        fresh = relayed(OTHER.replace("60", "7"))
+        scene.behind.say = lambda request: UNREACHED if request.transport == "udp" else fresh(request)
+        scene.behind.tell()
+        assert [said(outcome) for outcome in outcomes] == [["30 192.0.2.1"], ["7 192.0.2.2"]]
+        scene.wait(7)
+        scene.behind.waits = False
+        scene.behind.say = relayed(OTHER.replace("60", "9"))
+        assert said(scene.ask()) == ["9 192.0.2.2"]
+
+    virtual_time.run(stage())
+
+
 # With upstreams
 
 Play = Callable[[Rest, Forward, UpstreamOfSins], Coroutine[Any, Any, None]]
@@ -575,6 +604,20 @@ def test_u02_an_answer_that_comes_after_the_stale_one_is_kept() -> None:
         assert (await fresh.said(), fresh.at) == (["23 192.0.2.2"], 0.0)
 
     play(scene, timeout_s=4.0)
+
+
+def test_u02_an_answer_in_time_ends_the_wait_for_it() -> None:
+    async def scene(chain: Rest, _forward: Forward, upstream: UpstreamOfSins) -> None:
+        await Asked(chain).said()
+        await asyncio.sleep(30)
+        upstream.udp, upstream.number = "slow", 2
+        slow = Asked(chain)
+        await asyncio.sleep(31.5)
+        assert [said(outcome) for outcome in slow.outcomes] == [["30 192.0.2.2"]]
+        upstream.udp, upstream.number = "honest", 3
+        assert await Asked(chain).said() == ["30 192.0.2.3"]
+
+    play(scene)
 
 
 def test_u42_names_are_asked_again_a_second_after_the_network_is_back() -> None:

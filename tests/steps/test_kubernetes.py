@@ -106,6 +106,19 @@ def cname(owner: str, target: Name) -> RecordSet:
     return RecordSet(from_text(owner), types.CNAME, 5, (target,))
 
 
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize(
+    ("name", "until"), [("www.example.com.", 8.0), ("11.0.96.10.in-addr.arpa.", 0.0), ("in-addr.arpa.x.", 8.0)]
+)
+def test_what_is_said_of_names_that_fall_through_holds_for_the_moment(name: str, until: float, *, waits: bool) -> None:
+    behind, outcomes = Behind(Relayed(b"", until=8.0), waits=waits), list[Outcome]()
+    outcome = chain(behind)(request(name, types.PTR), outcomes.append)
+    if waits:
+        behind.waiting.pop()(behind.outcome)
+        (outcome,) = outcomes
+    assert outcome == Relayed(b"", until=until)
+
+
 @pytest.mark.parametrize(
     ("name", "qtype", "rcode", "owners"),
     [
