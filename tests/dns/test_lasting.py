@@ -238,7 +238,9 @@ RECORDS = st.builds(
         ]
     ),
 )
-SECTIONS = st.lists(RECORDS, max_size=6, unique_by=lambda line: (line.split()[0], line.split(None, 3)[3])).map("\n".join)
+SECTIONS = st.lists(RECORDS, max_size=6, unique_by=lambda line: (line.split()[0], line.split(None, 3)[3])).map(
+    "\n".join
+)
 
 
 @given(
