@@ -35,7 +35,7 @@ from kdns.zone.patch import Image, encode_patch
 _REPORT_S: Final = 0.5
 
 # What is always on, by the names of CoreDNS' plugins.
-_PLUGINS: Final = ("forward", "health", "kubernetes", "prometheus", "ready")
+_PLUGINS: Final = ("cache", "forward", "health", "kubernetes", "prometheus", "ready")
 
 _log: Final = structlog.get_logger()
 

@@ -88,6 +88,18 @@ def test_other_names_are_the_upstreams(server: Server, upstream: Upstream, tcp: 
     assert {transport for transport, _, _ in upstream.asked} == {"udp"}
 
 
+def test_what_the_upstream_said_is_kept_and_asked_for_once(server: Server, upstream: Upstream) -> None:
+    for tcp in (False, True, False, False, True):
+        assert server.said("www.example.com", tcp=tcp) == {"203.0.113.7"}
+        assert server.said("nothing.example.com", tcp=tcp) == {"NXDOMAIN"}
+    assert [name for _, name, _ in upstream.asked] == ["www.example.com.", "nothing.example.com."]
+    host, port = server.addresses[0]
+    where = f'server="dns://{host}:{port}"'
+    until(lambda: server.metric(f'coredns_cache_misses_total{{{where},zones=".",view=""}}') == 2)
+    assert server.metric(f'coredns_cache_hits_total{{{where},type="success",zones=".",view=""}}') == 4
+    assert server.metric(f'coredns_cache_hits_total{{{where},type="denial",zones=".",view=""}}') == 4
+
+
 @TRANSPORTS
 def test_own_names_never_leave(server: Server, upstream: Upstream, tcp: bool) -> None:
     for name, rtype in (
