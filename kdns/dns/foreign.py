@@ -21,11 +21,11 @@ from kdns.dns.wire import HEADER_SIZE, WireError, end_of_name, end_of_plain_name
 RECORD_LIMIT: Final = 500  # records of a reply; what has more is no answer to a question of ours
 CHAIN_LIMIT: Final = 16  # CNAMEs of a reply that are followed
 
-_ASKED: Final = types.RD | types.AD | types.CD  # the flags an upstream is told
 _ECHOED: Final = types.RD | types.CD
 _KIND: Final = 0xF800  # QR and the opcode
 
 _HEADER: Final = struct.Struct("!6H")
+_START: Final = struct.Struct("!HH").pack
 _QUESTION: Final = struct.Struct("!HH").pack
 _FIXED: Final = struct.Struct("!H2xIH").unpack_from  # type, TTL and size of a record's data
 _FIXED_SIZE: Final = 10
@@ -60,11 +60,12 @@ class _Layout(NamedTuple):
 
 
 def ask(query: Query, ident: int, *, edns: bool = True) -> bytes:
-    """The question for an upstream: the client's, in its case and with its RD, AD, CD and DO, and nothing else of it.
+    """The question for an upstream: the client's, in its case and with its CD and DO, and nothing else of it.
 
-    edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
+    RD and AD are always set: so the answer is the same for clients that don't, who are told AD no more than before (RFC
+    6840 section 5.7). edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
     """
-    head = _HEADER.pack(ident, query.flags & _ASKED, 1, 0, 0, 1 if edns else 0)
+    head = _HEADER.pack(ident, types.RD | types.AD | query.flags & types.CD, 1, 0, 0, 1 if edns else 0)
     question = head + query.qname + _QUESTION(query.qtype, query.qclass)
     return question + opt_record(types.NOERROR, do=query.do) if edns else question
 
@@ -93,6 +94,11 @@ def empty(octets: bytes) -> bool:
     return not (octets[6] or octets[7])
 
 
+def tidy(octets: bytes) -> bool:
+    """Whether a reply that lasting made is tidy in fit's sense: without additional records."""
+    return not octets[11]
+
+
 def rcode(octets: bytes) -> int:
     """The rcode of a reply (of at least 12 octets), its upper bits included.
 
@@ -111,7 +117,13 @@ def has_edns(octets: bytes) -> bool:
 
 
 def fit(
-    query: Query, received: bytes, *, limit: int, options: bytes = b"", error: ExtendedError | None = None
+    query: Query,
+    received: bytes,
+    *,
+    limit: int,
+    options: bytes = b"",
+    error: ExtendedError | None = None,
+    tidy: bool = False,
 ) -> bytes:
     """The reply for the client, of at most limit (at least 512) octets. Raises ForeignError.
 
@@ -119,10 +131,17 @@ def fit(
     section 5.8). The upstream's OPT record gives way to ours, or to none for a client without EDNS, to whom an
     rcode above 15 is SERVFAIL; of its options only extended errors go along, where there is room, before error. Records that
     don't fit are cut off with TC, except an additional section, which is left out whole and without TC, since
-    part of a record set could be taken for all of it.
+    part of a record set could be taken for all of it. A tidy reply ends with the last record of its authority section
+    and isn't truncated: where all of it fits, none of it is looked at.
     """
-    layout = _layout_for(query, received)
     end = HEADER_SIZE + len(query.qname) + 4
+    if tidy and error is None:
+        opt = opt_record(types.NOERROR, do=query.do, options=options) if query.edns else b""
+        if len(received) + len(opt) <= limit:
+            flags = types.QR | types.RA | query.flags & _ECHOED | received[3] & _told(query)
+            ar = b"\0\1" if opt else b"\0\0"
+            return b"".join((_START(query.id, flags), received[4:10], ar, query.qname, received[end - 4 :], opt))
+    layout = _layout_for(query, received)
     high = layout.opt.rcode if layout.opt else 0
     opt = opt_record(high, do=query.do, options=options) if query.edns else b""
     kept = layout.kept(limit - len(opt))
@@ -135,12 +154,16 @@ def fit(
     ns = min(kept - an, layout.authority)
     flags = types.QR | types.RA | query.flags & _ECHOED
     flags |= types.SERVFAIL if high and not opt else received[3] & 15
+    flags |= received[3] & _told(query) & types.AD
     if truncated(received) or kept < layout.answers + layout.authority:
         flags |= types.TC
-    if query.do or query.flags & types.AD:
-        flags |= received[3] & types.AD
     head = _HEADER.pack(query.id, flags, 1, an, ns, kept - an - ns + (1 if opt else 0))
     return b"".join((head, query.qname, received[end - 4 : cut], opt))
+
+
+def _told(query: Query) -> int:
+    """Which of the flags in a reply's fourth octet the client is told: the rcode, and AD if it asked for it."""
+    return 15 | types.AD if query.do or query.flags & types.AD else 15
 
 
 def check(query: Query, received: bytes) -> None:

@@ -215,14 +215,16 @@ class Responder:
     def _relay(self, octets: bytes, query: Query, outcome: Relayed, options: bytes, *, remember: bool) -> bytes:
         """An upstream's reply as the client gets it, remembered for as long as it may be."""
         said = outcome.octets
-        made = foreign.fit(query, said, limit=self._limit(query), options=options, error=outcome.error)
-        truncated = foreign.truncated(made)
-        rotation = None if truncated else outcome.rotation
+        limit = self._limit(query)
+        made = foreign.fit(query, said, limit=limit, options=options, error=outcome.error, tidy=outcome.tidy)
+        rotation = outcome.rotation
         if rotation is not None:
-            made = rotation.turn(made, query.id)
+            rotation = None if foreign.truncated(made) else rotation
+            made = made if rotation is None else rotation.turn(made, query.id)
         cell = self.tally.count(query.qtype, foreign.rcode(said), outcome.by, empty=foreign.empty(said))
         if remember and outcome.until and not query.options and len(made) <= _PASSING_OCTETS:
-            self._pass(octets[2:], Remembered(Reply(made, truncated, rotation), (), cell), outcome.until)
+            reply = Reply(made, foreign.truncated(made), rotation)
+            self._pass(octets[2:], Remembered(reply, (), cell), outcome.until)
         return made
 
     def _pass(self, key: bytes, passing: Remembered, until: float) -> None:

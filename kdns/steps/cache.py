@@ -36,7 +36,7 @@ UNREACHED_S: Final = 1  # a question nobody answered isn't asked again for so lo
 _FAILURES: Final = 1024  # kept at a time
 _FAILURE_OCTETS: Final = 1232  # of the largest that is kept
 # What a kept reply costs beside its octets and its key's (measured on CPython 3.11), and each of its TTLs.
-_OVERHEAD: Final = 350
+_OVERHEAD: Final = 420
 _OVERHEAD_TTL: Final = 40
 _NEVER: Final = -(1 << 60)  # a second long ago
 
@@ -45,31 +45,35 @@ _KIND: Final = struct.Struct("!HHB").pack
 
 
 class Item(Kept):
-    """A reply, and the second in which it tells what it tells."""
+    """A reply, and what it tells in a second."""
 
-    __slots__ = ("_outcome", "_second", "_ttls", "expires")
+    __slots__ = ("_octets", "_outcome", "_rotation", "_second", "_ttls", "expires")
 
-    def __init__(self, key: bytes, found: Lasting, told: Relayed, second: int, seconds: int) -> None:
-        super().__init__(len(key) + len(told.octets) + _OVERHEAD + _OVERHEAD_TTL * len(found.ttls))
-        self.expires = second + seconds
-        self._ttls = found.ttls
-        self._second = second
-        self._outcome = Relayed(told.octets, NAME, second + 1, rotation=found.rotation)
+    def __init__(self, size: int, found: Lasting, expires: int) -> None:
+        super().__init__(size)
+        self.expires = expires
+        self._octets, self._ttls, _, _, self._rotation = found
+        self._second = _NEVER
+        self._outcome: Relayed | None = None  # made by the first hit, and most have none
 
     def told(self, second: int) -> Relayed:
         """The reply in this second, in which it hasn't expired."""
-        if second != self._second:
-            octets = with_ttl(self._outcome.octets, self._ttls, self.expires - second)
-            self._outcome = self._outcome._replace(octets=octets, until=second + 1)
+        outcome = self._outcome
+        if outcome is None or second != self._second:
+            outcome = self._outcome = self._with_ttl(self.expires - second)._replace(until=second + 1)
+            self._octets = outcome.octets
             self._second = second
-        return self._outcome
+        return outcome
 
     def stale(self, why: str) -> Relayed:
         """The reply past its time."""
-        octets = with_ttl(self._outcome.octets, self._ttls, STALE_TTL_S)
-        denied = foreign.rcode(octets) == types.NXDOMAIN
+        denied = foreign.rcode(self._octets) == types.NXDOMAIN
         code = types.EDE_STALE_NXDOMAIN if denied else types.EDE_STALE_ANSWER
-        return self._outcome._replace(octets=octets, until=0.0, error=ExtendedError(code, why))
+        return self._with_ttl(STALE_TTL_S)._replace(error=ExtendedError(code, why))
+
+    def _with_ttl(self, seconds: int) -> Relayed:
+        octets = with_ttl(self._octets, self._ttls, seconds)
+        return Relayed(octets, NAME, rotation=self._rotation, tidy=foreign.tidy(octets))
 
 
 class Cache:
@@ -105,7 +109,11 @@ class Cache:
         together = key if request.transport == "udp" else key + b"\1"
         flight = self.flights.flying.get(together)
         if flight is None:
-            return _Asking(self, together, query, key, item).depart(request, rest, done)
+            asking = _Asking(self, together, query, key, item)
+            outcome = asking.depart(request, rest, done)
+            if outcome is None and item is not None:
+                asking.have_patience()
+            return outcome
         failed = flight.join(done)
         return None if failed is None else self.failed(key, item, failed)
 
@@ -116,14 +124,15 @@ class Cache:
             (self.denial, self._settings.denial) if found.denial else (self.success, self._settings.success)
         )
         seconds = min(max(found.ttl, keeping.ttl_min_s), keeping.ttl_max_s) if found.ttl else 0
-        told = Relayed(with_ttl(found.octets, found.ttls, seconds), by, rotation=found.rotation)
         if seconds:
-            shelf.put(key, Item(key, found, told, second, seconds))
+            size = len(key) + len(found.octets) + _OVERHEAD + _OVERHEAD_TTL * len(found.ttls)
+            shelf.put(key, Item(size, found, second + seconds))
         else:
             self._outdate(key)
         if second <= self._failing:
             self._failures.pop(key, None)
-        return told
+        octets = with_ttl(found.octets, found.ttls, seconds)
+        return Relayed(octets, by, rotation=found.rotation, tidy=foreign.tidy(octets))
 
     def failed(self, key: bytes, item: Item | None, outcome: Relayed | Failed, hold_s: float = 0.0) -> Outcome:
         """What to say to a question that failed so, not asked again for hold_s: what is stale, if there is an item."""
@@ -174,15 +183,10 @@ class _Asking(Flight):
         self._item = item  # what has expired
         self._timer: asyncio.TimerHandle | None = None
 
-    def depart(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
-        """As Flight.depart; asks in the way that suits everybody with this key."""
-        query = self._query
-        flags = query.flags | types.RD | types.AD  # who doesn't ask for AD isn't told it
-        everybodys = Query(query.qname, query.qtype, query.qclass, query.id, flags, query.name, query.edns, do=query.do)
-        outcome = super().depart(Request(everybodys, *request[1:]), rest, done)
-        if outcome is None and self._cache.may_give(self._item):
+    def have_patience(self) -> None:
+        """Lets those who wait wait no longer than PATIENCE_S, if there is something else to give."""
+        if self._cache.may_give(self._item):
             self._timer = self._cache.loop.call_later(PATIENCE_S, self._lose_patience)
-        return outcome
 
     def _lose_patience(self) -> None:
         self._timer = None

@@ -79,7 +79,7 @@ class Relayed(NamedTuple):
 
     Up to until, in the loop's time, it may be given again to the same octets of a query without asking: whoever lets
     it depend on anything else takes that away. error says what is wrong with it, such as its age. rotation is where
-    addresses lie that may change places.
+    addresses lie that may change places. tidy is foreign.fit's.
     """
 
     octets: bytes
@@ -87,6 +87,7 @@ class Relayed(NamedTuple):
     until: float = 0.0
     error: ExtendedError | None = None
     rotation: Rotation | None = None
+    tidy: bool = False
 
 
 class Failed(NamedTuple):

@@ -56,18 +56,21 @@ class S3Fifo(Generic[_T]):
 
     def put(self, key: bytes, value: _T) -> None:
         """Keeps the value under its key, in the place of the one that is there, unless it is too large."""
-        old = self.items.get(key)
-        if value.size * _LARGEST > self._limit:
+        items, size = self.items, value.size
+        if size * _LARGEST > self._limit:
             return
+        old = items.get(key)
         if old is not None:
             value.is_main, value.uses = old.is_main, old.uses
             self._count(old, -1)
+        elif self._take_mark(key):
+            value.is_main = True
+            self._main.append(key)
         else:
-            value.is_main = self._take_mark(key)
-            (self._main if value.is_main else self._small).append(key)
-        self.items[key] = value
+            self._small.append(key)
+        items[key] = value
         self._count(value, 1)
-        while len(self.items) > self._capacity or self.octets > self._limit:
+        while len(items) > self._capacity or self.octets > self._limit:
             self._evict()
 
     def _evict(self) -> None:
