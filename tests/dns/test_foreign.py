@@ -271,6 +271,22 @@ def test_records_behind_the_opt_record_are_dropped() -> None:
     assert (len(message.answer), message.additional, message.edns) == (1, [], 0)
 
 
+@pytest.mark.parametrize("flags", [0, types.RD, types.CD, types.AD])
+@pytest.mark.parametrize(("edns", "do"), [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize("count", [0, 1, 28, 29, 30, 40])
+@pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
+def test_a_tidy_reply_is_fitted_as_any_other(flags: int, *, edns: bool, do: bool, count: int, rcode: int) -> None:
+    reply = upstream(*([many(count)] if count else []))
+    reply.use_edns(False)
+    reply.set_rcode(dns.rcode.Rcode(rcode))
+    reply.flags |= dns.flags.AD
+    octets, asked = reply.to_wire(max_size=65535), ASKED.replace(flags=flags, edns=edns, do=do)
+    for options in (b"", option(10, bytes(24))):
+        assert foreign.fit(asked, octets, limit=512, options=options, tidy=True) == foreign.fit(
+            asked, octets, limit=512, options=options
+        )
+
+
 @pytest.mark.parametrize(
     "asked", [ASKED.replace(qname=named("wwx.example.com")), ASKED.replace(qtype=28), ASKED.replace(qclass=3)]
 )
