@@ -38,6 +38,7 @@ def counts(
         _count_cache(responders, cache, total)
     for door in doors:
         total["kdns_dropped_total", ("unsent",)] += door.unsent
+        total["kdns_dropped_total", ("overload",)] += door.admission.dropped
     for stream in streams:
         for reason, count in stream.closed.items():
             total["kdns_connections_closed_total", (reason,)] += count

@@ -25,6 +25,8 @@ _CONTROL_BYTES: Final = {socket.AF_INET: 16 + 16, socket.AF_INET6: 16 + 24}
 # Where in a control message the interface's number is.
 _LOCAL6: Final = 32
 _INTERFACE: Final = {socket.AF_INET: 16, socket.AF_INET6: _LOCAL6}
+# Which words of four octets of a name tell clients apart: the IPv4 address; the first half of the IPv6 address.
+_CLIENT_WORDS: Final = {socket.AF_INET: (1,), socket.AF_INET6: (2, 3)}
 _ANY_INTERFACE: Final = bytes(4)
 _CONTROL: Final = struct.Struct("@Nii")  # struct cmsghdr: length with this header, level, type
 
@@ -76,6 +78,7 @@ class Batch:
     """A socket's slots. Slot n has its octets at n * SLOT_BYTES of room, lengths[n] of them received, sizes[n] to send."""
 
     __slots__ = (
+        "_clients",
         "_control_bytes",
         "_controls",
         "_fd",
@@ -102,6 +105,8 @@ class Batch:
         self._interface = _INTERFACE[sock.family]
         self.room = _buffer(SLOTS * SLOT_BYTES)
         self._names = _buffer(SLOTS * self._name_bytes)
+        words, each = memoryview(self._names).cast("I"), self._name_bytes // 4
+        self._clients = tuple(words[word::each] for word in _CLIENT_WORDS[sock.family])
         self._controls = _buffer(SLOTS * max(self._control_bytes, 1))
         into, out_of = (_Iovec * SLOTS)(), (_Iovec * SLOTS)()
         self._received, self._sent = (_Message * SLOTS)(), (_Message * SLOTS)()
@@ -134,6 +139,12 @@ class Batch:
         """The client's address in a slot, as struct sockaddr_in or sockaddr_in6."""
         start = slot * self._name_bytes
         return self._names[start : start + self._name_bytes]
+
+    def clients(self, count: int) -> list[int] | list[tuple[int, ...]]:
+        """Who sent what is in the first slots: an IPv4 address each, or an IPv6 /64, in the kernel's order of octets."""
+        if len(self._clients) == 1:
+            return self._clients[0][:count].tolist()
+        return list(zip(*(words[:count].tolist() for words in self._clients), strict=True))
 
     def ancillary(self, slot: int) -> list[tuple[int, int, bytes]]:
         """What to send along, by the socket's own sendmsg, so that a later reply leaves from the address asked."""

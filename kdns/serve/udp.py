@@ -1,6 +1,6 @@
 """DNS over UDP: datagrams from an inherited socket to a responder, and replies back.
 
-The hot loop is BatchDoor.serve. Its invariants: a slot holds one query, and a reply written
+The hot loop is BatchDoor._reply. Its invariants: a slot holds one query, and a reply written
 over it keeps the query's id, which is its first two octets; what is found by the octets after
 them is the whole rest of the reply; replies are sent in runs of neighbouring slots, a query
 without a reply (yet) ends a run. What each trick is worth is in docs/measurements.md.
@@ -8,7 +8,7 @@ without a reply (yet) ends a run. What each trick is worth is in docs/measuremen
 On a wildcard socket each query comes with the address it was sent to (IP_PKTINFO, RFC 3542
 section 6.1), and its reply leaves from there. The work of one wake is bounded, so that TCP,
 the channel and timers get their turn. Where the system has no recvmmsg, PlainDoor does the
-same one datagram at a time.
+same one datagram at a time, and drops none.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from kdns.serve import mmsg
+from kdns.serve.admission import Admission
 from kdns.serve.memo import Memo
 from kdns.serve.mmsg import SLOT_BYTES, SLOTS, Batch
 from kdns.serve.responder import Responder
@@ -44,6 +45,7 @@ class Door:
 
     def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         self.unsent = 0  # replies that the kernel didn't take
+        self.admission = Admission()
         self._socket = sock
         self._responder = responder
         self._memo = memo
@@ -104,30 +106,42 @@ class BatchDoor(Door):
         self._batch = Batch(sock, wildcard=is_wildcard(sock))
 
     def serve(self) -> None:
-        """As Door.serve."""
-        batch = self._batch
-        room, lengths, sizes = batch.room, batch.lengths, batch.sizes
+        """As Door.serve, but for what admission drops under pressure."""
+        batch, admission = self._batch, self.admission
         for _ in range(_WAKE // SLOTS):
             count = batch.receive()
-            replies = self._memo.replies  # anew for each batch: the memo's generations change
-            run = at = 0
-            for slot in range(count):
-                found = replies.get(room[at + 2 : at + lengths[slot]])
-                if found is not None:
-                    found.cell[0] += 1
-                    sizes[slot] = size = found.size
-                    room[at + 2 : at + size] = found.turned() if found.count else found.octets
-                elif size := self._answer(slot, at):
-                    sizes[slot] = size
-                else:
-                    if run < slot:
-                        self.unsent += batch.send(run, slot)
-                    run = slot + 1
-                at += SLOT_BYTES
-            if run < count:
-                self.unsent += batch.send(run, count)
+            if admission.pressed:
+                for first, end in admission.admit(batch.clients(count)):
+                    self._reply(first, end)
+            else:
+                self._reply(0, count)
             if count < SLOTS:
+                if admission.backlog:
+                    admission.drained()
                 return
+        admission.backlogged()
+
+    def _reply(self, run: int, end: int) -> None:
+        """Replies to what is in the slots from run up to before end."""
+        batch = self._batch
+        room, lengths, sizes = batch.room, batch.lengths, batch.sizes
+        replies = self._memo.replies  # anew for each batch: the memo's generations change
+        at = run * SLOT_BYTES
+        for slot in range(run, end):
+            found = replies.get(room[at + 2 : at + lengths[slot]])
+            if found is not None:
+                found.cell[0] += 1
+                sizes[slot] = size = found.size
+                room[at + 2 : at + size] = found.turned() if found.count else found.octets
+            elif size := self._answer(slot, at):
+                sizes[slot] = size
+            else:
+                if run < slot:
+                    self.unsent += batch.send(run, slot)
+                run = slot + 1
+            at += SLOT_BYTES
+        if run < end:
+            self.unsent += batch.send(run, end)
 
     def _answer(self, slot: int, at: int) -> int:
         """Writes the reply to the query in a slot over it; how long it is, 0 if there is none, or none yet."""

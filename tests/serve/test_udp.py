@@ -13,6 +13,7 @@ from kdns.dns import types
 from kdns.dns.records import Answer, RecordSet
 from kdns.dns.reply import udp_limit
 from kdns.serve import mmsg
+from kdns.serve.admission import LEAST_UNEVEN, PATIENCE, WINDOW
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door as Place
 from kdns.serve.responder import Responder, Rules
@@ -213,3 +214,59 @@ def test_remembered_replies_are_counted_and_turned(kind: type[Door], client: soc
             assert responder.tally.cells == {(types.A, types.NOERROR, "", False): [10]}
 
     asyncio.run(run())
+
+
+@pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
+@pytest.mark.parametrize(("host", "others"), [("127.0.0.1", {"127.0.0.3", "127.0.0.4"}), ("0.0.0.0", {"127.0.0.3"})])
+def test_under_pressure_each_of_the_others_gets_its_own_reply_and_a_flood_few(host: str, others: set[str]) -> None:
+    async def run() -> None:
+        async with serving(BatchDoor, host) as (_, door, sock, _):
+            for _ in range(PATIENCE * 2):
+                door.admission.backlogged()
+            for _ in range(WINDOW * 4):
+                door.admission.admit(["flood"] * (mmsg.SLOTS - 2) + ["one", "another"])
+            before = door.admission.dropped
+            with ExitStack() as stack:
+                flood, *askers = (stack.enter_context(bound(each)) for each in ("127.0.0.2", *sorted(others)))
+                for ident in range(mmsg.SLOTS):
+                    asker = askers[ident % len(askers)] if ident in {7, 40} else flood
+                    asker.sendto(query("a." if ident % 2 else "many.", ident), ("127.0.0.1", sock.getsockname()[1]))
+                door.serve()
+                assert {ident for asker in askers for ident in idents(asker)} == {7, 40}
+                assert len(idents(flood)) == LEAST_UNEVEN - 2
+                assert door.admission.dropped - before == mmsg.SLOTS - LEAST_UNEVEN
+
+    asyncio.run(run())
+
+
+@pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_ports_of_one_address_are_one_client(host: str) -> None:
+    with ExitStack() as stack:
+        opened = open_sockets([Address(host, 0)], 1)
+        for sock in (*opened.slots[0].udp, *opened.slots[0].tcp):
+            stack.enter_context(sock)
+        server = opened.slots[0].udp[0]
+        batch = mmsg.Batch(server, wildcard=False)
+        for _ in range(5):
+            stack.enter_context(bound(host)).sendto(b"x", server.getsockname())
+        assert batch.receive() == 5
+        first, *others = batch.clients(5)
+        assert others == [first] * 4
+
+
+def bound(host: str) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((host, 0))
+    made.setblocking(False)
+    return made
+
+
+def idents(client: socket.socket) -> set[int]:
+    """Of the replies that have come to the client."""
+    found = set()
+    while True:
+        try:
+            found.add(int.from_bytes(client.recv(4096)[:2]))
+        except BlockingIOError:
+            return found
