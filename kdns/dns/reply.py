@@ -70,6 +70,7 @@ class Reply(NamedTuple):
     octets: bytes
     truncated: bool
     rotation: Rotation | None
+    whole: bool = True  # nothing was left out: where it fits, another limit makes the same octets
 
 
 def udp_limit(query: Query, most: int = UDP_LIMIT) -> int:
@@ -135,6 +136,7 @@ def render(query: Query, answer: Answer, *, limit: int, recursion: bool, first: 
         opt = opt_record(rcode, do=query.do, options=options, error=answer.error)
         if len(octets) + len(opt) > limit:
             opt = opt_record(rcode, do=query.do, options=options)
+            page.full = True
         octets += opt
     elif rcode > _EXTENDED:
         rcode = types.SERVFAIL
@@ -146,7 +148,7 @@ def render(query: Query, answer: Answer, *, limit: int, recursion: bool, first: 
     if recursion:
         flags |= types.RA
     _HEADER.pack_into(octets, 0, query.id, flags, 1, an, ns, ar)
-    return Reply(bytes(octets), truncated, page.rotation)
+    return Reply(bytes(octets), truncated, page.rotation, whole=not page.full)
 
 
 def _render_denial(query: Query, answer: Answer, limit: int, recursion: bool) -> Reply | None:

@@ -34,6 +34,9 @@ def counts(
     total: _Total = Counter()
     for responder in responders:
         _count_door(responder, total)
+    if responders:
+        memos = {id(memo): memo for responder in responders for memo in responder.memos}
+        total["kdns_memo_entries", ()] = sum(map(len, memos.values()))
     if cache is not None and responders:
         _count_cache(responders, cache, total)
     for door in doors:
@@ -53,7 +56,7 @@ def counts(
 
 def _count_door(responder: Responder, total: _Total) -> None:
     door, tally = responder.door, responder.tally
-    for (qtype, rcode, by, _), (count,) in tally.cells.items():
+    for (qtype, rcode, by, _), count in tally.given.items():
         kind = types.TYPE_NAMES.get(qtype, OTHER)
         total["coredns_dns_requests_total", (door.server, _ZONE, _VIEW, door.transport, door.family, kind)] += count
         total["coredns_dns_responses_total", (door.server, _ZONE, _VIEW, types.rcode_text(rcode), by)] += count
@@ -61,7 +64,6 @@ def _count_door(responder: Responder, total: _Total) -> None:
         total["kdns_dropped_total", (reason,)] += count
     total["coredns_panics_total", ()] += tally.panics
     total["kdns_memo_hits_total", ()] += tally.recalled
-    total["kdns_memo_entries", ()] += responder.remembered
 
 
 def _count_cache(responders: Sequence[Responder], cache: Cache, total: _Total) -> None:
@@ -72,7 +74,7 @@ def _count_cache(responders: Sequence[Responder], cache: Cache, total: _Total) -
     """
     for responder in responders:
         server = responder.door.server
-        for (_, rcode, by, empty), (count,) in responder.tally.cells.items():
+        for (_, rcode, by, empty), count in responder.tally.given.items():
             if by == cache_step.NAME:
                 kind = "denial" if rcode or empty else "success"
                 total["coredns_cache_hits_total", (server, kind, _ZONE, _VIEW)] += count

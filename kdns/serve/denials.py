@@ -28,11 +28,12 @@ class _Denial(NamedTuple):
 
 
 class Denials:
-    """The denials of one door."""
+    """The denials of one door, whose place in cells that is."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "_place")
 
-    def __init__(self) -> None:
+    def __init__(self, place: int = 0) -> None:
+        self._place = place
         self._kept: dict[bytes, _Denial] = {}
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class Denials:
         found = self._kept.get(octets[2 : _HEADER + 1] + octets[cut:])
         if found is None or found.siblings.owns(octets[_HEADER:cut].lower()):
             return None
-        found.cell[0] += 1
+        found.cell[self._place] += 1
         return octets[:2] + found.head + octets[_HEADER : len(octets) - found.beyond] + found.tail
 
     def learn(self, octets: bytes, qname_size: int, reply: bytes, siblings: Siblings, cell: list[int]) -> None:

@@ -8,6 +8,7 @@ two generations. And a question enters on second sight only: names that never re
 two octets each in a table of fixed size, and push nothing out at all.
 
 Keys are questions as received but for their id; that this is safe is the responder's to see to.
+Several doors may share a memo; each counts in a place of its own of a reply's cell.
 """
 
 from array import array
@@ -24,19 +25,20 @@ _SIGHTS: Final = 1 << 16
 
 
 class Remembered:
-    """A finished reply but for its id, and the cell that counts how often it is given.
+    """A finished reply but for its id, and the cell that counts how often it is given: a number for each door.
 
-    Where count isn't 0, so many addresses of step octets each lie at start, and may be sent
+    One that is cut lacks what would have made it longer than a door allows. Where count isn't 0, so many addresses of step octets each lie at start, and may be sent
     in any order; turn says which one is first.
     """
 
-    __slots__ = ("cell", "count", "octets", "owners", "size", "start", "step", "turn")
+    __slots__ = ("cell", "count", "cut", "octets", "owners", "size", "start", "step", "turn")
 
     def __init__(self, reply: Reply, owners: tuple[Owner, ...], cell: list[int]) -> None:
         self.octets = reply.octets[2:]
         self.size = len(reply.octets)
         self.owners = owners if len(owners) == 1 else tuple(dict.fromkeys(owners))  # a loop of names has one twice
         self.cell = cell
+        self.cut = not reply.whole
         self.turn = self.start = self.step = self.count = 0
         if reply.rotation is not None:
             self.start, self.step, self.count = reply.rotation.start - 2, reply.rotation.size, reply.rotation.count

@@ -9,6 +9,10 @@ question in its case, EDNS size, DO), in the owners whose change forgets it, or 
 responder, which serves one door (transport, family, rules). Queries with EDNS options
 aren't remembered: options such as cookies differ per client and would only fill the memo.
 
+Doors differ in nothing but what their replies may measure. So one that is whole, and fits a
+datagram to this client, is the same at all doors, and is kept once for them, beside what is
+cut to fit; what only a stream takes is kept apart, where it can't push the others out.
+
 What an upstream said depends on time as well: it passes, on the second of the loop's clock
 that its outcome names, and all that pass do so together, by one comparison.
 """
@@ -48,6 +52,7 @@ class Door(NamedTuple):
     server: str  # as CoreDNS writes it: dns://:53
     transport: str  # udp, tcp
     family: str  # 1 for IPv4, 2 for IPv6
+    place: int = 0  # where it counts in cells: its number among the doors that share replies
 
 
 class Rules(NamedTuple):
@@ -59,14 +64,27 @@ class Rules(NamedTuple):
     clock: Callable[[], float] = time.monotonic  # the loop's, in seconds
 
 
+class Shared:
+    """What so many doors have in common: a memo of replies that are the same at each, and the cells that count them."""
+
+    __slots__ = ("cells", "doors", "memo")
+
+    def __init__(self, memo: Memo, doors: int = 1) -> None:
+        self.memo = memo
+        self.doors = doors
+        # (type, rcode, who answered, without any answer) -> replies at each door
+        self.cells: dict[tuple[int, int, str, bool], list[int]] = {}
+
+
 class Tally:
     """What a door has seen, counted in cells that the hot path adds to without looking anything up."""
 
-    __slots__ = ("cells", "dropped", "made", "panics")
+    __slots__ = ("_doors", "_place", "cells", "dropped", "made", "panics")
 
-    def __init__(self) -> None:
-        # (type, rcode, who answered, without any answer) -> [replies]
-        self.cells: dict[tuple[int, int, str, bool], list[int]] = {}
+    def __init__(self, shared: Shared, place: int) -> None:
+        self.cells = shared.cells
+        self._doors = shared.doors
+        self._place = place
         self.dropped: dict[str, int] = {}  # why -> datagrams without a reply
         self.made = 0  # replies that weren't remembered ones
         self.panics = 0
@@ -74,7 +92,12 @@ class Tally:
     @property
     def recalled(self) -> int:
         """How many replies were remembered ones."""
-        return sum(count for (count,) in self.cells.values()) - self.made
+        return sum(self.given.values()) - self.made
+
+    @property
+    def given(self) -> dict[tuple[int, int, str, bool], int]:
+        """Replies by type, rcode, who answered, and whether without any answer; none that were never given."""
+        return {kind: cell[self._place] for kind, cell in self.cells.items() if cell[self._place]}
 
     def count(self, qtype: int, rcode: int, by: str, *, empty: bool = True) -> list[int]:
         """Counts a reply that was made; the cell of its kind, for when it is given again."""
@@ -82,8 +105,8 @@ class Tally:
         key = (qtype if qtype in types.TYPE_NAMES else 0, rcode, by, empty)
         cell = self.cells.get(key)
         if cell is None:
-            cell = self.cells[key] = [0]
-        cell[0] += 1
+            cell = self.cells[key] = [0] * self._doors
+        cell[self._place] += 1
         return cell
 
     def drop(self, why: str) -> None:
@@ -92,54 +115,75 @@ class Tally:
 
 
 class Responder:
-    """Replies to what comes in at one door."""
+    """Replies to what comes in at one door.
+
+    What its memo holds is its own, unless it is the shared one, as at doors for datagrams.
+    """
 
     __slots__ = (
-        *("_chain", "_clock", "_cookie", "_denials", "_limit", "_log", "_memo", "_passing", "_recursion", "_until"),
-        *("door", "tally"),
+        *("_chain", "_clock", "_cookie", "_denials", "_limit", "_log", "_memo", "_passing", "_place", "_recursion"),
+        *("_shared", "_until", "_whole", "door", "tally"),
     )
 
-    def __init__(self, door: Door, chain: Rest, rules: Rules, memo: Memo, log: Log) -> None:
+    def __init__(
+        self, door: Door, chain: Rest, rules: Rules, memo: Memo, log: Log, shared: Shared | None = None
+    ) -> None:
+        shared = shared or Shared(memo)
         self.door = door
-        self.tally = Tally()
+        self.tally = Tally(shared, door.place)
+        self._place = door.place
+        self._shared = shared.memo
+        self._whole = memo is not shared.memo  # of the shared replies, only whole ones are given
         self._chain = chain
         self._limit, self._recursion, self._cookie, self._clock = rules
         self._memo = memo
         self._passing: dict[bytes, Remembered] = {}
         self._until = 0.0  # all of them
-        self._denials = Denials()
+        self._denials = Denials(door.place)
         self._log = log
 
     def recall(self, octets: bytes) -> bytes | None:
         """The remembered reply to these octets, its addresses one further round; None if there is none."""
         key = octets[2:]
-        found = self._memo.replies.get(key)
-        if found is None:
+        found = self._shared.replies.get(key)
+        if found is None or (found.cut and self._whole):
             found = self._passing.get(key)
             if found is None:
-                found = self._memo.recover(key)
+                found = self._recover(key)
                 if found is None:
                     return None
             elif self._clock() >= self._until:
                 return None
-        found.cell[0] += 1
+        found.cell[self._place] += 1
         return octets[:2] + (found.turned() if found.count else found.octets)
+
+    def _recover(self, key: bytes) -> Remembered | None:
+        """What isn't among the young of the shared replies, or is cut there."""
+        if not self._whole:
+            return self._shared.recover(key)
+        own = self._memo.replies.get(key) or self._memo.recover(key)
+        if own is not None:
+            return own
+        found = self._shared.recover(key)
+        return None if found is None or found.cut else found
 
     def forget(self, owners: set[Owner]) -> None:
         """Forgets what was remembered of these owners."""
-        for owner in owners:
-            self._memo.forget(owner)
+        for memo in self.memos:
+            for owner in owners:
+                memo.forget(owner)
 
     def forget_all(self) -> None:
         """Forgets everything that was remembered."""
-        self._memo.clear()
+        for memo in self.memos:
+            memo.clear()
         self._passing.clear()
         self._denials.clear()
 
     @property
-    def remembered(self) -> int:
-        """How many replies are remembered."""
-        return len(self._memo)
+    def memos(self) -> tuple[Memo, ...]:
+        """Where replies are remembered for this door."""
+        return (self._shared, self._memo) if self._whole else (self._shared,)
 
     def converse(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
         """As respond, remembered or not; for a transport that doesn't look into the memo itself."""
@@ -208,8 +252,10 @@ class Responder:
             key = octets[2:]
             if siblings is not None:
                 self._denials.learn(octets, len(query.qname), made.octets, siblings, cell)
-            elif self._memo.seen(key):
-                self._memo.remember(key, Remembered(made, owners, cell))
+            else:
+                memo = self._shared if made.whole and len(made.octets) <= reply.udp_limit(query) else self._memo
+                if memo.seen(key):
+                    memo.remember(key, Remembered(made, owners, cell))
         return made.octets
 
     def _relay(self, octets: bytes, query: Query, outcome: Relayed, options: bytes, *, remember: bool) -> bytes:

@@ -104,6 +104,7 @@ class BatchDoor(Door):
     def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock, responder, memo, loop)
         self._batch = Batch(sock, wildcard=is_wildcard(sock))
+        self._place = responder.door.place
 
     def serve(self) -> None:
         """As Door.serve, but for what admission drops under pressure."""
@@ -126,11 +127,12 @@ class BatchDoor(Door):
         batch = self._batch
         room, lengths, sizes = batch.room, batch.lengths, batch.sizes
         replies = self._memo.replies  # anew for each batch: the memo's generations change
+        place = self._place
         at = run * SLOT_BYTES
         for slot in range(run, end):
             found = replies.get(room[at + 2 : at + lengths[slot]])
             if found is not None:
-                found.cell[0] += 1
+                found.cell[place] += 1
                 sizes[slot] = size = found.size
                 room[at + 2 : at + size] = found.turned() if found.count else found.octets
             elif size := self._answer(slot, at):

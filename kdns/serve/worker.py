@@ -27,7 +27,7 @@ from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
 from kdns.serve.local import own_addresses
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder, Rules
+from kdns.serve.responder import Door, Responder, Rules, Shared
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
 from kdns.serve.udp import open_door
@@ -40,8 +40,10 @@ from kdns.zone.index import Index
 from kdns.zone.patch import Patch
 from kdns.zone.schema import Zone
 
-# Octets of remembered replies for each door: a generation over UDP holds some 12,000 questions.
-_MEMO_BYTES: Final = {"udp": 12 << 20, "tcp": 1 << 20}
+# Octets of remembered replies: a generation of those that fit a datagram, shared by all doors, holds some 12,000
+# questions; each door for streams keeps of larger ones, which are few, so much more.
+_MEMO_BYTES: Final = 12 << 20
+_LARGE_BYTES: Final = 1 << 20
 # Entries changed between two collections that take everything found so far out of later ones.
 _FREEZE_AFTER: Final = 20_000
 # How long queries wait for the first image, less than the 5 s that clients wait for their first try; then own names are
@@ -92,11 +94,12 @@ class Worker:
         self._loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
         self._control = Control(start.control, self._loop, on_channel=self._connect, on_lost=self.stopped.set)
         await self._first_image()
+        memo = Memo(_MEMO_BYTES)
+        shared = Shared(memo, len(start.udp) + len(start.tcp))
         for sock in start.udp:
-            memo = Memo(_MEMO_BYTES["udp"])
-            self._doors.append(open_door(sock, self._responder(sock, "udp", memo), memo, self._loop))
+            self._doors.append(open_door(sock, self._responder(sock, "udp", memo, shared), memo, self._loop))
         for sock in start.tcp:
-            responder = self._responder(sock, "tcp", Memo(_MEMO_BYTES["tcp"]))
+            responder = self._responder(sock, "tcp", Memo(_LARGE_BYTES), shared)
             self._streams.append(await serve_stream(sock, responder.converse, StreamLimits()))
 
     async def _first_image(self) -> None:
@@ -166,7 +169,7 @@ class Worker:
     def _cookie(self, client: bytes, address: str) -> bytes:
         return cookie_option(client, address, self._secret, int(time.time()))
 
-    def _responder(self, sock: socket.socket, transport: str, memo: Memo) -> Responder:
+    def _responder(self, sock: socket.socket, transport: str, memo: Memo, shared: Shared) -> Responder:
         """Who answers what comes in at a socket."""
         bound = address_of(sock)
         every = bound._replace(host="")
@@ -175,6 +178,7 @@ class Worker:
                 server=f"dns://{every if every in self._settings.listen else bound}",
                 transport=transport,
                 family="1" if sock.family == socket.AF_INET else "2",
+                place=len(self._responders),
             ),
             self._chain,
             Rules(
@@ -185,6 +189,7 @@ class Worker:
             ),
             memo,
             _log,
+            shared,
         )
         self._responders.append(responder)
         return responder

@@ -18,7 +18,7 @@ from kdns.dns.reply import udp_limit
 from kdns.ops.metrics import decode_report, encode_report, render
 from kdns.serve.counts import counts
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder, Rules
+from kdns.serve.responder import Door, Responder, Rules, Shared
 from kdns.serve.stream import StreamServer
 from kdns.serve.udp import open_door
 from kdns.steps.cache import Cache
@@ -167,6 +167,22 @@ def test_doors_are_told_apart_and_what_has_no_door_is_added_up(nowhere: Forward)
         ("coredns_panics_total", ()): 0,
         ("kdns_memo_hits_total", ()): 3,
         ("kdns_memo_entries", ()): 3,
+    }
+
+
+def test_replies_that_doors_share_are_entries_once(nowhere: Forward) -> None:
+    shared = Shared(Memo(1 << 20), doors=2)
+    one = Responder(UDP, chain, RULES, shared.memo, Silent(), shared)
+    other = Responder(TCP6._replace(place=1), chain, RULES, Memo(1 << 20), Silent(), shared)
+    ask(one, "here.", times=3)
+    ask(other, "here.", times=4)
+    assert counts([one, other], [], [], nowhere) == {
+        request_of("A"): 3,
+        request_of("A", TCP6): 4,
+        response_of("NOERROR", "kubernetes"): 7,
+        ("coredns_panics_total", ()): 0,
+        ("kdns_memo_hits_total", ()): 5,
+        ("kdns_memo_entries", ()): 1,
     }
 
 
