@@ -187,6 +187,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_active",
+        "_at",
         "_blocked",
         "_ended",
         "_mark",
@@ -205,7 +206,8 @@ class _Connection(asyncio.BufferedProtocol):
 
     def __init__(self, server: StreamServer) -> None:
         self._server = server
-        self._unread = bytearray()
+        self._unread = b""  # what was read last, and before it what of that wasn't whole
+        self._at = 0  # so much of it has been handed over
         self._pending = 0  # queries being answered
         self._blocked = False  # too much unsent
         self._paused = False  # nothing is read
@@ -232,7 +234,9 @@ class _Connection(asyncio.BufferedProtocol):
         return self._server.room
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._unread += self._server.room[:nbytes]
+        read = self._server.room[:nbytes].tobytes()
+        self._unread = self._unread[self._at :] + read if self._at < len(self._unread) else read
+        self._at = 0
         if not self._scheduled:
             self._serve()
 
@@ -259,45 +263,45 @@ class _Connection(asyncio.BufferedProtocol):
         """Hands over the messages that are whole, at most a share of them; the rest waits for the next turn."""
         self._scheduled = False
         server = self._server
+        limits, answer, client, late = server.limits, server.answer, self.client, self._send_late
+        unread, at, end = self._unread, self._at, len(self._unread)
         replies: list[bytes] = []
         size = handed = 0
-        while handed < server.limits.share and size < server.limits.unsent_bytes:
-            message = self._take()
-            if message is None:
+        # What is said of room before the loop stays true in it: nothing is written before its end.
+        share = limits.share if self._has_room() else 0
+        while handed < share and size < limits.unsent_bytes and self._pending < limits.pipeline:
+            start = at + _PREFIX
+            stop = start + (unread[at] << 8 | unread[at + 1]) if start <= end else start
+            if stop > end or stop < start + _HEADER:
+                if self._has_next():
+                    self._over = "junk"
                 break
+            self._at = at = stop
             handed += 1
-            self._partial_since = None
-            reply = server.answer(message, self.client, self._send_late)
+            reply = answer(unread[start:stop], client, late)
             if reply is None:
                 self._pending += 1
             else:
                 replies += (len(reply).to_bytes(_PREFIX), reply)
                 size += len(reply)
-        server.messages += handed
-        if replies:
-            self._write(b"".join(replies))
         if handed:
+            self._partial_since = None
+            server.messages += handed
+            if replies:
+                self._write(b"".join(replies))
             self._progress()
         self.settle()
-
-    def _take(self) -> bytes | None:
-        """The next message if it is whole and there is room for its reply."""
-        if not self._has_room() or not self._has_next():
-            return None
-        length = int.from_bytes(self._unread[:_PREFIX])
-        if len(self._unread) < _PREFIX + length or length < _HEADER:
-            self._over = self._over or "junk"
-            return None
-        message = bytes(self._unread[_PREFIX : _PREFIX + length])
-        del self._unread[: _PREFIX + length]
-        return message
+        if not self._scheduled:
+            self._unread, self._at = unread[at:], 0  # who is silent now holds no more than what isn't whole
 
     def _has_next(self) -> bool:
         """Whether there is a whole message, or enough to see that it will never be one."""
-        if len(self._unread) < _PREFIX:
+        unread, at = self._unread, self._at
+        left = len(unread) - at - _PREFIX
+        if left < 0:
             return False
-        length = int.from_bytes(self._unread[:_PREFIX])
-        return length < _HEADER or len(self._unread) >= _PREFIX + length or _is_junk(self._unread)
+        length = unread[at] << 8 | unread[at + 1]
+        return length < _HEADER or left >= length or _is_junk(unread, at)
 
     def _has_room(self) -> bool:
         return not self._over and not self._blocked and self._pending < self._server.limits.pipeline
@@ -339,7 +343,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def _note_partial(self, waiting: bool) -> None:
         """Starts the clock of a message that has begun and isn't whole; it stands still while nothing is read."""
-        if waiting or not self._unread or not self._has_room():
+        if waiting or self._at == len(self._unread) or not self._has_room():
             self._partial_since = None
         elif self._partial_since is None:
             self._partial_since = self._server.loop.time()
@@ -385,12 +389,12 @@ class _Connection(asyncio.BufferedProtocol):
         self._transport.close()
 
 
-def _is_junk(unread: bytearray) -> bool:
-    """Whether the header that follows a length announces more records than so many octets could hold.
+def _is_junk(unread: bytes, at: int) -> bool:
+    """Whether the header that follows the length at that place announces more records than so many octets could hold.
 
     So do a TLS ClientHello and text, HTTP requests among it, read as length and header.
     """
-    if len(unread) < _HEAD.size:
+    if len(unread) - at < _HEAD.size:
         return False
-    length, _, _, questions, *records = _HEAD.unpack_from(unread)
+    length, _, _, questions, *records = _HEAD.unpack_from(unread, at)
     return bool(questions * _SMALLEST_QUESTION + sum(records) * _SMALLEST_RECORD > length - _HEADER)

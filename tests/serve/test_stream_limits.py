@@ -119,6 +119,19 @@ async def test_s04_an_announced_length_reserves_nothing() -> None:
 
 
 @virtually
+async def test_what_has_been_answered_is_held_no_longer() -> None:
+    answers = Answers()
+    async with serving(answers) as (server, port):
+        client = await connect(port)
+        client[1].write(framed(message(1)) * 2000 + b"\0")
+        for _ in range(2000):
+            await receive(client)
+        await until(lambda: len(answers.asked) == 2000)
+        assert [each._unread for each in server._open] == [b"\0"]
+        client[1].close()
+
+
+@virtually
 async def test_a_message_s_time_stands_still_while_it_may_not_be_read() -> None:
     answers = Answers()
     async with serving(answers, StreamLimits(pipeline=1)) as (_, port):
