@@ -28,7 +28,11 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "ops": ("config.settings",),
 }
 # Time, chance and IO are arguments here.
-PURE = ("dns", "zone", "cluster", "config.settings", "config.lexer", "config.parser")
+PURE = (
+    *("dns", "zone", "cluster", "config.settings"),
+    *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser"),
+    *("config.zones", "config.keys", "config.complaints"),
+)
 IMPURE = frozenset(
     (
         *("asyncio", "selectors", "signal", "socket", "ssl", "subprocess", "threading"),
