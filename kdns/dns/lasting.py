@@ -23,8 +23,9 @@ from kdns.dns.wire import HEADER_SIZE, Record, WireError, read_name, records_at
 _TTL_LIMIT: Final = 1 << 31  # from here on it means 0 (RFC 2181 section 8)
 _TTL_BEFORE_DATA: Final = 6  # octets from a record's TTL to its data
 _COUNTS: Final = struct.Struct("!3H")
+_HEADER: Final = struct.Struct("!6H").unpack_from
+_NOT_PLAIN: Final = 0xFA0F  # flags: QR and the opcode, TC, the rcode
 _NUMBER: Final = struct.Struct("!I")
-_QUESTION: Final = struct.Struct("!HH").pack
 _TTL_AND_SIZE: Final = struct.Struct("!IH").unpack_from
 _OPT_START: Final = b"\0\0\x29"  # the root, and type 41
 _QNAME_POINTER: Final = b"\xc0\x0c"
@@ -75,7 +76,7 @@ def lasting(query: Query, received: bytes) -> Lasting | None:
     that the name lies in. Raises ForeignError for CNAMEs that never end, or records that can't be read.
     """
     try:
-        found = _read_plain(query, received) or _read(query, received)
+        found = _read(query, received)
         if found is _UNFIT:
             found = _read(query, _rewritten(query, received))
         return None if found is _UNFIT else found
@@ -83,35 +84,42 @@ def lasting(query: Query, received: bytes) -> Lasting | None:
         raise ForeignError(str(error)) from error
 
 
-def _read_plain(query: Query, received: bytes) -> Lasting | None:
-    """What _read makes of nothing but records of the question's own name and type; None for any other reply.
+def plain(query: Query, sent: bytes, received: bytes) -> Lasting | None:
+    """What lasts of a reply to sent, which asks the query's question, if it is of the most common form.
 
-    Most replies are such: 2 µs for one record instead of 4.4 (CPython 3.11).
+    That is: id and question as sent, nothing but records of the question's own name and type, and no OPT record or a
+    bare one; nothing else has to be checked of it then. None for any other octets. Looked at once as a whole, 1.6 µs
+    for one record, where foreign.answers and lasting, which do for all replies, take 5.6 (CPython 3.11).
     """
-    an, ns, ar = _COUNTS.unpack_from(received, 6)
-    if not an or ns or ar > 1 or received[3] & 15 or foreign.truncated(received):
+    if len(received) < HEADER_SIZE:
         return None
-    head = _QNAME_POINTER + _QUESTION(query.qtype, query.qclass)
+    ident, flags, qd, an, ns, ar = _HEADER(received)
+    if not an or ns or ar > 1 or qd != 1 or flags & _NOT_PLAIN != types.QR or ident != sent[0] << 8 | sent[1]:
+        return None
     first = position = HEADER_SIZE + len(query.qname) + 4
-    ttl, ttls, size = _TTL_LIMIT, [], 0
+    if received[HEADER_SIZE:first] != sent[HEADER_SIZE:first]:
+        return None
+    head = _QNAME_POINTER + received[first - 4 : first]
+    least, ttls = _TTL_LIMIT, []
+    size = 0
     for _ in range(an):
-        if received[position : position + 6] != head:
+        if received[position : position + 6] != head or len(received) < position + 12:
             return None
         seconds, size = _TTL_AND_SIZE(received, position + 6)
-        ttl = min(ttl, _seconds(seconds))
+        least = min(least, seconds if seconds < _TTL_LIMIT else 0)
         ttls.append(position + 6)
         position += 12 + size
-    if ar and not _is_bare_opt(received, position):
+    if position != len(received) if not ar else not _is_bare_opt(received, position):
         return None
-    octets = received[:6] + _COUNTS.pack(an, 0, 0) + received[HEADER_SIZE:position]
+    octets = b"".join((received[:10], b"\0\0", received[HEADER_SIZE:position]))
     alike = an > 1 and query.qtype in _ADDRESSES and position - first == an * (12 + size)
-    return Lasting(octets, tuple(ttls), ttl, denial=False, rotation=Rotation(first, 12 + size, an) if alike else None)
+    return Lasting(octets, tuple(ttls), least, False, Rotation(first, 12 + size, an) if alike else None)
 
 
 def _is_bare_opt(received: bytes, position: int) -> bool:
-    """Whether an OPT record starts here that says nothing: no options, no rcode."""
-    opt = received[position : position + OPT_SIZE]
-    return opt[:3] == _OPT_START and not opt[5] and opt[9:] == b"\0\0"
+    """Whether all that is left is an OPT record that says nothing: no options, no rcode."""
+    opt = received[position:]
+    return len(opt) == OPT_SIZE and opt[:3] == _OPT_START and not opt[5] and opt[9:] == b"\0\0"
 
 
 def _read(query: Query, received: bytes) -> Lasting | None:

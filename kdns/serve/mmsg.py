@@ -3,7 +3,8 @@
 A Batch is a socket's room for SLOTS datagrams. A query lies in its slot, and the reply is
 written over it: its id stays where it is, and so do the client's address and, on a wildcard
 socket, the address that was asked, so that nothing is copied but the reply's octets. All
-buffers live as long as the batch; nothing is allocated per datagram.
+buffers live as long as the batch; nothing is allocated per datagram. Connected is room that
+many connected sockets use in turn.
 
 Linux alone has both calls with this layout (recvmmsg(2), sendmmsg(2), struct msghdr of
 socket.h); available says so, and udp has a path without them.
@@ -12,8 +13,8 @@ socket.h); available says so, and udp has a path without them.
 import ctypes
 import mmap
 import socket
-import struct
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 SLOTS: Final = 64
@@ -27,8 +28,9 @@ _LOCAL6: Final = 32
 _INTERFACE: Final = {socket.AF_INET: 16, socket.AF_INET6: _LOCAL6}
 # Which words of four octets of a name tell clients apart: the IPv4 address; the first half of the IPv6 address.
 _CLIENT_WORDS: Final = {socket.AF_INET: (1,), socket.AF_INET6: (2, 3)}
+_LARGEST: Final = 65536  # no datagram is larger
+_STARTS: Final = range(0, SLOTS * _LARGEST, _LARGEST)
 _ANY_INTERFACE: Final = bytes(4)
-_CONTROL: Final = struct.Struct("@Nii")  # struct cmsghdr: length with this header, level, type
 
 
 class _Iovec(ctypes.Structure):
@@ -146,13 +148,18 @@ class Batch:
             return self._clients[0][:count].tolist()
         return list(zip(*(words[:count].tolist() for words in self._clients), strict=True))
 
-    def ancillary(self, slot: int) -> list[tuple[int, int, bytes]]:
-        """What to send along, by the socket's own sendmsg, so that a later reply leaves from the address asked."""
-        if not self._control_bytes:
-            return []
+    def control(self, slot: int) -> bytes:
+        """What came along with a slot's query, and tells the address that it was sent to; b"" on other sockets."""
         start = slot * self._control_bytes
-        length, level, kind = _CONTROL.unpack_from(self._controls, start)
-        return [(level, kind, self._controls[start + _CONTROL.size : start + length])]
+        return self._controls[start : start + self._control_bytes]
+
+    def place(self, slot: int, name: bytes, control: bytes, reply: bytes) -> None:
+        """Puts into a slot a reply that was waited for; name and control are those of its query."""
+        self.room[slot * SLOT_BYTES : slot * SLOT_BYTES + len(reply)] = reply
+        self.sizes[slot] = len(reply)
+        self._names[slot * self._name_bytes : (slot + 1) * self._name_bytes] = name
+        if control:
+            self._controls[slot * self._control_bytes : (slot + 1) * self._control_bytes] = control
 
     def _point(self, header: _Header, vector: _Iovec, slot: int) -> None:
         vector.base, vector.len = _address(self.room) + slot * SLOT_BYTES, SLOT_BYTES
@@ -170,6 +177,48 @@ class Batch:
             if self._interface == _LOCAL6 and self._controls[start + 16 : start + 17] == b"\xfe":
                 continue
             self._controls[at : at + 4] = _ANY_INTERFACE
+
+
+class Connected:
+    """Room for datagrams of connected sockets, whose addresses the kernel knows."""
+
+    __slots__ = ("_keep", "_lengths", "_out_of", "_received", "_recvmmsg", "_room", "_sendmmsg", "_sent")
+
+    def __init__(self) -> None:
+        assert _CALLS is not None, "ask available first"
+        self._recvmmsg, self._sendmmsg = _CALLS
+        self._room = _buffer(SLOTS * _LARGEST)  # the system gives memory for what is touched alone
+        vectors = (_Iovec * SLOTS)()
+        self._received, self._sent = (_Message * SLOTS)(), (_Message * SLOTS)()
+        into = (_Iovec * SLOTS)()
+        for slot in range(SLOTS):
+            for vector, message in ((into[slot], self._received[slot]), (vectors[slot], self._sent[slot])):
+                vector.base, vector.len = _address(self._room) + slot * _LARGEST, _LARGEST
+                message.header.iov, message.header.iov_len = ctypes.addressof(vector), 1
+        self._lengths = memoryview(self._received).cast("B").cast("I")[_OCTETS::_WORDS]
+        self._out_of = memoryview(vectors).cast("B").cast("Q")[1::2]
+        self._keep = into, vectors  # what only pointers lead to
+
+    def send(self, sock: socket.socket, octets: Sequence[bytes]) -> int:
+        """Sends them in order; how many, up to the first that can't be sent now."""
+        room, sizes = self._room, self._out_of
+        total = 0
+        while total < len(octets):
+            run = octets[total : total + SLOTS]
+            for slot, each in enumerate(run):
+                room[slot * _LARGEST : slot * _LARGEST + len(each)] = each
+                sizes[slot] = len(each)
+            sent: int = self._sendmmsg(sock.fileno(), self._sent, len(run), 0)
+            total += max(sent, 0)
+            if sent < len(run):
+                break
+        return total
+
+    def receive(self, sock: socket.socket) -> list[bytes]:
+        """What has come, at most SLOTS datagrams; nothing, too, if there is an error to be told."""
+        room, lengths = self._room, self._lengths
+        count: int = self._recvmmsg(sock.fileno(), self._received, SLOTS, 0, None)
+        return [room[at : at + length] for at, length in zip(_STARTS, lengths[: max(count, 0)], strict=False)]
 
 
 def _buffer(size: int) -> mmap.mmap:

@@ -62,26 +62,16 @@ class Door:
         self.serve()
         self._loop.remove_reader(self._socket.fileno())
 
-    def send(self, client: SocketAddress, ancillary: Ancillary, reply: bytes) -> None:
-        """Sends one reply from the address that was asked."""
-        try:
-            if ancillary:
-                self._socket.sendmsg((reply,), _from_same_address(ancillary), 0, client)
-            else:
-                self._socket.sendto(reply, client)
-        except OSError:
-            self.unsent += 1
-
 
 class SlotPeer:
     """The client of a query in a slot, its address still as the kernel wrote it."""
 
-    __slots__ = ("_ancillary", "_door", "_name")
+    __slots__ = ("_control", "_door", "_name")
 
-    def __init__(self, door: Door, name: bytes, ancillary: Ancillary) -> None:
+    def __init__(self, door: "BatchDoor", name: bytes, control: bytes) -> None:
         self._door = door
         self._name = name
-        self._ancillary = ancillary
+        self._control = control
 
     @property
     def host(self) -> str:
@@ -95,7 +85,7 @@ class SlotPeer:
 
     def send(self, reply: bytes) -> None:
         """Sends a reply that had to be waited for."""
-        self._door.send(_address(self._name), self._ancillary, reply)
+        self._door.send_later(self._name, self._control, reply)
 
 
 class BatchDoor(Door):
@@ -104,6 +94,7 @@ class BatchDoor(Door):
     def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock, responder, memo, loop)
         self._batch = Batch(sock, wildcard=is_wildcard(sock))
+        self._late: list[tuple[bytes, bytes, bytes]] = []  # replies that had to be waited for: name, control, octets
         self._place = responder.door.place
 
     def serve(self) -> None:
@@ -121,6 +112,26 @@ class BatchDoor(Door):
                     admission.drained()
                 return
         admission.backlogged()
+
+    def send_later(self, name: bytes, control: bytes, reply: bytes) -> None:
+        """Sends a reply once all that has come in by now has been seen, together with the others.
+
+        Sent one by one, each wakes its client's process if that runs on the same machine: 15 µs instead of 5.
+        """
+        late = self._late
+        if not late:
+            self._loop.call_soon(self._send_late)
+        late.append((name, control, reply))
+
+    def _send_late(self) -> None:
+        """Between wakes nothing lies in the slots."""
+        late, self._late = self._late, []
+        batch = self._batch
+        for start in range(0, len(late), SLOTS):
+            run = late[start : start + SLOTS]
+            for slot, (name, control, reply) in enumerate(run):
+                batch.place(slot, name, control, reply)
+            self.unsent += batch.send(0, len(run))
 
     def _reply(self, run: int, end: int) -> None:
         """Replies to what is in the slots from run up to before end."""
@@ -151,7 +162,7 @@ class BatchDoor(Door):
         octets = batch.room[at : at + batch.lengths[slot]]
         reply = self._responder.recall(octets)
         if reply is None:
-            peer = SlotPeer(self, batch.name(slot), batch.ancillary(slot))
+            peer = SlotPeer(self, batch.name(slot), batch.control(slot))
             reply = self._responder.respond(octets, peer, peer.send)
             if reply is None:
                 return 0
@@ -175,6 +186,16 @@ class PlainDoor(Door):
             reply = recall(octets) or respond(octets, Peer(*client[:2]), partial(self.send, client, ancillary))
             if reply is not None:
                 self.send(client, ancillary, reply)
+
+    def send(self, client: SocketAddress, ancillary: Ancillary, reply: bytes) -> None:
+        """Sends one reply from the address that was asked."""
+        try:
+            if ancillary:
+                self._socket.sendmsg((reply,), _from_same_address(ancillary), 0, client)
+            else:
+                self._socket.sendto(reply, client)
+        except OSError:
+            self.unsent += 1
 
 
 def is_wildcard(sock: socket.socket) -> bool:

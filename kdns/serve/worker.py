@@ -21,7 +21,7 @@ from kdns.dns.cookies import SECRET_BYTES, cookie_option
 from kdns.dns.reply import TCP_LIMIT, udp_limit
 from kdns.ops import logs
 from kdns.ops.metrics import encode_report
-from kdns.serve import udp
+from kdns.serve import mmsg, udp
 from kdns.serve.control import Control, WorkerStart
 from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
@@ -78,7 +78,8 @@ class Worker:
         self._loaded = asyncio.Event()
         self._settings = settings
         self._loop = loop
-        self._forward = Forward(settings.forward, loop=loop, random=SystemRandom())
+        datagrams = mmsg.Connected() if mmsg.available else None
+        self._forward = Forward(settings.forward, loop=loop, random=SystemRandom(), datagrams=datagrams)
         self._cache = None if settings.cache is None else Cache(settings.cache, loop)
         self._chain = _chain(settings, self.index, self._cache, self._forward)
         self._responders: list[Responder] = []

@@ -210,7 +210,7 @@ class _Asking(Flight):
     def _read(self, outcome: Relayed) -> Outcome:
         cache, octets = self._cache, outcome.octets
         try:
-            found = lasting(self._query, octets)
+            found = outcome.lasting or lasting(self._query, octets)
         except ForeignError as error:
             text = f"the upstream's reply can't be used: {error}"
             unusable = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text), NAME)

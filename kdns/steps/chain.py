@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from kdns.dns import types
+from kdns.dns.lasting import Lasting
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Rotation
@@ -79,7 +80,8 @@ class Relayed(NamedTuple):
 
     Up to until, in the loop's time, it may be given again to the same octets of a query without asking: whoever lets
     it depend on anything else takes that away. error says what is wrong with it, such as its age. rotation is where
-    addresses lie that may change places. tidy is foreign.fit's.
+    addresses lie that may change places. tidy is foreign.fit's. lasting is what lasts of the octets, if they are as they
+    came and somebody has looked: whoever changes octets takes it away.
     """
 
     octets: bytes
@@ -88,6 +90,7 @@ class Relayed(NamedTuple):
     error: ExtendedError | None = None
     rotation: Rotation | None = None
     tidy: bool = False
+    lasting: Lasting | None = None
 
 
 class Failed(NamedTuple):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kdns.dns import foreign, types
 from kdns.dns.foreign import ForeignError
-from kdns.dns.lasting import lasting, with_ttl
+from kdns.dns.lasting import lasting, plain, with_ttl
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
 from tests.steps.upstream_texts import lines, reply, soa
@@ -278,3 +278,41 @@ def test_any_octets_that_answer_are_read_or_an_error(at: int, put: bytes, skip: 
     if foreign.answers(sent, octets):
         with contextlib.suppress(ForeignError):
             lasting(WWW, octets)
+
+
+UNKNOWN = dns.edns.OptionType.make(65001)
+ADDRESSES = st.lists(
+    st.builds("www.example.com. {} IN A 192.0.2.{}".format, st.sampled_from([0, 60, 1 << 31]), st.integers(1, 9)),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda line: line.split()[4],
+).map("\n".join)
+
+
+@given(
+    st.sampled_from([WWW, SIGNED]),
+    ADDRESSES,
+    st.tuples(SECTIONS, SECTIONS) | st.just(("", "")),
+    st.sampled_from([None, (), (dns.edns.GenericOption(UNKNOWN, b"x"),)]),
+    st.tuples(st.integers(0, 80), st.binary(max_size=2), st.integers(0, 2)) | st.none(),
+)
+def test_plain_reply_is_read_as_any_other(
+    query: Query,
+    answers: str,
+    others: tuple[str, str],
+    options: tuple[dns.edns.Option, ...] | None,
+    change: tuple[int, bytes, int] | None,
+) -> None:
+    sent = foreign.ask(query, 7)
+    octets = sent[:2] + reply(query, answers, *others, options=options)[2:]
+    if change is not None:
+        at, put, skip = change
+        octets = octets[:at] + put + octets[at + skip :]
+    found = plain(query, sent, octets)
+    if change is None and options != (dns.edns.GenericOption(UNKNOWN, b"x"),) and others == ("", ""):
+        assert found is not None
+    if found is not None:
+        assert foreign.answers(sent, octets)
+        assert found == lasting(query, octets)
+        assert not foreign.truncated(octets)
+        assert foreign.rcode(octets) == types.NOERROR

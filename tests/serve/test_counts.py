@@ -20,7 +20,7 @@ from kdns.serve.counts import counts
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules, Shared
 from kdns.serve.stream import StreamServer
-from kdns.serve.udp import open_door
+from kdns.serve.udp import PlainDoor
 from kdns.steps.cache import Cache
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, compose
 from kdns.steps.forward import Forward
@@ -191,7 +191,7 @@ def test_replies_that_the_kernel_does_not_take_are_dropped_ones(nowhere: Forward
         asked = responder()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", 0))
-            doors = [open_door(sock, asked, Memo(1 << 20), asyncio.get_running_loop())]
+            doors = [PlainDoor(sock, asked, Memo(1 << 20), asyncio.get_running_loop())]
             doors[0].send(("127.0.0.1", 0), [], b"to nobody's port")
             assert counts([], doors, [], nowhere) == {
                 ("kdns_dropped_total", ("unsent",)): 1,

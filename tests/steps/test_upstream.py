@@ -4,13 +4,23 @@ import asyncio
 import random
 from itertools import count, pairwise
 
+import pytest
+
 from kdns.config.settings import Address
 from kdns.dns import types
+from kdns.dns.lasting import Lasting
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
-from kdns.steps.upstream import Chance, Flight, Upstream
+from kdns.steps.upstream import QUESTIONS, SOCKETS, Chance, Flight, Upstream
 from tests import virtual_time
 from tests.steps.upstream_of_sins import UpstreamOfSins
+from tests.steps.ways import datagrams
+
+pytestmark = pytest.mark.usefixtures("each_way")
+
+
+def made(address: Address, chance: Chance) -> Upstream:
+    return Upstream(address, loop=asyncio.get_running_loop(), chance=chance, datagrams=datagrams())
 
 
 class Noted(Flight):
@@ -20,7 +30,7 @@ class Noted(Flight):
         super().__init__(Query(from_text("www.example.com."), types.A))
         self.answers: list[bytes] = []
 
-    def received(self, octets: bytes, *, whole: bool) -> None:
+    def received(self, octets: bytes, found: Lasting | None, *, whole: bool) -> None:
         self.answers.append(octets)
 
 
@@ -49,7 +59,7 @@ def test_ids_are_spread_evenly_and_follow_no_step() -> None:  # T-ADV-04
 def test_questions_are_spread_over_ports_without_order() -> None:  # T-ADV-04, U35
     async def scene() -> None:
         async with UpstreamOfSins() as sinner:
-            upstream = Upstream(sinner.address, loop=asyncio.get_running_loop(), chance=Chance(random.SystemRandom()))
+            upstream = made(sinner.address, Chance(random.SystemRandom()))
             for asked in range(1, 2_001):
                 upstream.ask(Noted())
                 # No more than its queue holds.
@@ -58,9 +68,9 @@ def test_questions_are_spread_over_ports_without_order() -> None:  # T-ADV-04, U
             upstream.close()
             ports = list(dict.fromkeys(sinner.ports))
             assert len(sinner.ports) == 2_000
-            assert len(ports) >= 2_000 / 64
+            assert len(ports) >= 2_000 / QUESTIONS
             # By chance the system gives a port again that was used before: once in fifty runs.
-            assert max(map(sinner.ports.count, ports)) <= 2 * 64
+            assert max(map(sinner.ports.count, ports)) <= 2 * QUESTIONS
             # Neighbours opened one after the other would be one predictable port.
             assert sum(abs(a - b) < 10 for a, b in pairwise(ports)) < len(ports) / 10
             assert len({sinner.heard[n][:2] for n in range(2_000)}) > 1_900
@@ -71,7 +81,7 @@ def test_questions_are_spread_over_ports_without_order() -> None:  # T-ADV-04, U
 def test_no_id_is_used_twice_on_a_socket_even_if_the_generator_repeats_itself() -> None:  # U13, U14
     async def scene() -> None:
         async with UpstreamOfSins() as sinner:
-            upstream = Upstream(sinner.address, loop=asyncio.get_running_loop(), chance=Chance(Counting(1, repeats=48)))
+            upstream = made(sinner.address, Chance(Counting(1, repeats=48)))
             for _ in range(300):
                 upstream.ask(Noted())
                 await asyncio.sleep(0)
@@ -86,7 +96,7 @@ def test_no_id_is_used_twice_on_a_socket_even_if_the_generator_repeats_itself() 
 def test_each_question_gets_its_answer_once() -> None:
     async def scene() -> None:
         async with UpstreamOfSins("twice") as sinner:
-            upstream = Upstream(sinner.address, loop=asyncio.get_running_loop(), chance=Chance(random.SystemRandom()))
+            upstream = made(sinner.address, Chance(random.SystemRandom()))
             flights = [Noted() for _ in range(200)]
             for flight in flights:
                 upstream.ask(flight)
@@ -103,7 +113,7 @@ def test_socket_is_not_used_longer_than_ten_seconds() -> None:
     async def scene() -> None:
         async with UpstreamOfSins() as sinner:
             one_slot = Chance(Counting(16))
-            upstream = Upstream(sinner.address, loop=asyncio.get_running_loop(), chance=one_slot)
+            upstream = made(sinner.address, one_slot)
             for _ in range(8):
                 upstream.ask(Noted())
                 await asyncio.sleep(3)
@@ -116,14 +126,14 @@ def test_socket_is_not_used_longer_than_ten_seconds() -> None:
 def test_worn_socket_stays_open_until_its_last_answer_has_come() -> None:
     async def scene() -> None:
         async with UpstreamOfSins("slow") as sinner:
-            upstream = Upstream(sinner.address, loop=asyncio.get_running_loop(), chance=Chance(random.SystemRandom()))
-            flights = [Noted() for _ in range(16 * 64 * 2)]
+            upstream = made(sinner.address, Chance(random.SystemRandom()))
+            flights = [Noted() for _ in range(SOCKETS * QUESTIONS * 2)]
             for flight in flights:
                 upstream.ask(flight)
                 await asyncio.sleep(0)
             await asyncio.sleep(5)
             assert [len(flight.answers) for flight in flights] == [1] * len(flights)
-            assert len(upstream._open) <= 16
+            assert len(upstream._open) <= SOCKETS
             upstream.close()
             assert not upstream._open
 
@@ -132,7 +142,7 @@ def test_worn_socket_stays_open_until_its_last_answer_has_come() -> None:
 
 def test_address_of_ipv6_is_reached() -> None:
     async def scene() -> None:
-        upstream = Upstream(Address("::1", 9), loop=asyncio.get_running_loop(), chance=Chance(random.SystemRandom()))
+        upstream = made(Address("::1", 9), Chance(random.SystemRandom()))
         failures: list[OSError] = []
 
         class Failing(Noted):

@@ -1,0 +1,16 @@
+"""Upstreams are asked in each way that systems offer: one datagram for each system call, or many."""
+
+import pytest
+
+from kdns.serve import mmsg
+from tests.steps.ways import DATAGRAMS
+
+_MANY = pytest.param(
+    "many", id="many", marks=pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
+)
+
+
+@pytest.fixture(scope="module", params=[pytest.param("one", id="one by one"), _MANY])
+def each_way(request: pytest.FixtureRequest) -> None:
+    """Lets ways.datagrams return the parameter."""
+    DATAGRAMS["now"] = mmsg.Connected() if request.param == "many" else None
