@@ -8,7 +8,7 @@ Sources: Kubernetes API v1 and discovery.k8s.io/v1; RFC 1123 section 2.1; RFC 27
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ import msgspec
 from kdns.cluster import shapes
 from kdns.cluster.objects import EndpointSlice, Key, Namespace, Object, Pod, Problem, Resource, Service, Stamp
 from kdns.cluster.shapes import Complaint, DecodeError, Octets, Reader, quoted
-from kdns.zone.entry import Port, pack_slice
+from kdns.zone.entry import Port, pack_slice, pack_unnamed
 
 __all__ = [
     "Bookmark",
@@ -31,6 +31,7 @@ __all__ = [
     "bookmark",
     "event",
     "head",
+    "headed",
     "item",
     "page",
     "status",
@@ -149,16 +150,23 @@ def item(resource: Resource, raw: Octets, options: DecodeOptions = PLAIN) -> Dec
     The object is None where it is of no use to DNS: its name or namespace is none, a slice
     is of no family of addresses, a pod has finished (the last without a Problem).
     """
+    return headed(resource, raw, options)[1]
+
+
+def headed(resource: Resource, raw: Octets, options: DecodeOptions = PLAIN) -> tuple[Head, Decoded]:
+    """Head and item in one pass. Raises as item does; where the object has no name, that in its head is empty."""
     form = _FORMS[resource]
     complaints: list[Complaint] = []
     rich = options.endpoint_pod_names if resource == "endpointslices" else options.labels
     seen = (form.rich if rich else form.plain).leniently(raw, complaints)
     meta = seen.metadata
     key = _key(resource, meta)
+    stamp = Stamp(meta.uid, meta.version)
     made = None
     if _is_usable(resource, key, complaints):
-        made = form.make(seen, key, Stamp(meta.uid, meta.version), complaints)
-    return Decoded(made, tuple(Problem(form.kind, key, *complaint) for complaint in complaints) if complaints else ())
+        made = form.make(seen, key, stamp, complaints)
+    problems = tuple(Problem(form.kind, key, *complaint) for complaint in complaints) if complaints else ()
+    return Head(key, stamp), Decoded(made, problems)
 
 
 def _key(resource: Resource, meta: shapes.Meta) -> Key:
@@ -210,25 +218,46 @@ def _slice(
     if size is None:
         complaints.append(Complaint("addressType", quoted(seen.family), "IPv4 or IPv6"))
         return None
+    given = seen.endpoints or ()
+    ready = [endpoint for endpoint in given if endpoint.conditions.ready is not False]
+    plain = None if isinstance(seen, shapes.TargetedSlice) else _plain_addresses(ready, size)
+    named = () if plain is not None else _named_addresses(given, seen.family, complaints)
+    ports = _ports(seen.ports or (), "ports", complaints)
+    packed = pack_slice(size, ports, named) if plain is None else pack_unnamed(size, ports, plain)
+    service = _service_label(seen.metadata, complaints)
+    return EndpointSlice(key, stamp, service, packed, len(given) - len(ready))
+
+
+def _plain_addresses(endpoints: Sequence[shapes.Endpoint], size: int) -> list[bytes] | None:
+    """The endpoints' addresses if none of them has a name and nothing is wrong, as nearly always; else None."""
     packed_of = _packed4 if size == 4 else _packed6
-    endpoints: list[tuple[bytes, bytes]] = []
-    not_ready = 0
-    for at, endpoint in enumerate(seen.endpoints or ()):
+    made: list[bytes] = []
+    for endpoint in endpoints:
+        if endpoint.hostname:
+            return None
+        made += map(packed_of, endpoint.addresses)
+    return made if all(made) else None
+
+
+def _named_addresses(
+    endpoints: Sequence[shapes.Endpoint], family: str, complaints: list[Complaint]
+) -> list[tuple[bytes, bytes]]:
+    """The addresses of endpoints that are ready, each with its name or an empty one."""
+    packed_of = _packed4 if _SIZES[family] == 4 else _packed6
+    made: list[tuple[bytes, bytes]] = []
+    for at, endpoint in enumerate(endpoints):
         if endpoint.conditions.ready is False:
-            not_ready += 1
             continue
         name = _endpoint_name(endpoint, at, complaints)
         for which, text in enumerate(endpoint.addresses):
             address = packed_of(text)
             if address:
-                endpoints.append((address, name))
+                made.append((address, name))
             else:
                 complaints.append(
-                    Complaint(f"endpoints[{at}].addresses[{which}]", quoted(text), f"an {seen.family} address")
+                    Complaint(f"endpoints[{at}].addresses[{which}]", quoted(text), f"an {family} address")
                 )
-    ports = _ports(seen.ports or (), "ports", complaints)
-    packed = pack_slice(size, ports, endpoints)
-    return EndpointSlice(key, stamp, _service_label(seen.metadata, complaints), packed, not_ready)
+    return made
 
 
 def _endpoint_name(endpoint: shapes.Endpoint, at: int, complaints: list[Complaint]) -> bytes:

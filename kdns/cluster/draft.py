@@ -6,9 +6,9 @@ decoded stays as the store has it. Knows nothing of pages, streams or versions o
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from kdns.cluster.decode import DecodeError, DecodeOptions, Head, head, item
+from kdns.cluster.decode import DecodeError, DecodeOptions, Head, head, headed
 from kdns.cluster.objects import Key, Object, Problem, Reset, Resource, Stamp
 from kdns.cluster.shapes import Octets
 
@@ -27,18 +27,27 @@ class Item(NamedTuple):
 def read(resource: Resource, raw: Octets, options: DecodeOptions) -> Item:
     """The object as far as it can be read; raises nothing."""
     try:
+        top, decoded = headed(resource, raw, options)
+    except DecodeError as error:
+        return _unread(resource, raw, str(error))
+    if not decoded.problems:
+        return Item(top, decoded.object, decoded=True)
+    try:
         top = head(resource, raw)
     except DecodeError:
-        return Item(None, None, decoded=False)
-    return _body(resource, raw, options, top)
-
-
-def _body(resource: Resource, raw: Octets, options: DecodeOptions, top: Head) -> Item:
-    try:
-        decoded = item(resource, raw, options)
-    except DecodeError as error:
-        return Item(top, None, decoded=False, problems=(Problem(resource, top.key, "", str(error), "an object"),))
+        return _NAMELESS
     return Item(top, decoded.object, decoded=True, problems=decoded.problems)
+
+
+def _unread(resource: Resource, raw: Octets, why: str) -> Item:
+    try:
+        top = head(resource, raw)
+    except DecodeError:
+        return _NAMELESS
+    return Item(top, None, decoded=False, problems=(Problem(resource, top.key, "", why, "an object"),))
+
+
+_NAMELESS: Final = Item(None, None, decoded=False)
 
 
 class Draft:
@@ -57,22 +66,29 @@ class Draft:
 
     def put(self, raw: Octets) -> Item | None:
         """Takes an object in; returns how it was read, None where it is as the store has it."""
+        if not self.afresh and self._is_unchanged(raw):
+            return None
+        made = read(self._resource, raw, self._options)
+        if made.head is not None:
+            key = made.head.key
+            self._forget(key)
+            if made.object is not None:
+                self._objects[key] = made.object
+            elif not made.decoded and self._known(key) is not None:
+                self._unchanged.add(key)
+        return made
+
+    def _is_unchanged(self, raw: Octets) -> bool:
+        """Whether the store has the object in this state, which is noted then."""
         try:
             top = head(self._resource, raw)
         except DecodeError:
-            return Item(None, None, decoded=False)
-        known = self._known(top.key)
-        if known == top.stamp and not self.afresh:
-            self._forget(top.key)
-            self._unchanged.add(top.key)
-            return None
-        made = _body(self._resource, raw, self._options, top)
+            return False
+        if self._known(top.key) != top.stamp:
+            return False
         self._forget(top.key)
-        if made.object is not None:
-            self._objects[top.key] = made.object
-        elif not made.decoded and known is not None:
-            self._unchanged.add(top.key)
-        return made
+        self._unchanged.add(top.key)
+        return True
 
     def drop(self, key: Key) -> None:
         """Takes an object out: it went while the list came in."""

@@ -22,48 +22,43 @@ _FIRST: Final = 2  # numbers are stored from here on, so that no word of an owne
 class AddressTable:
     """A multiset of (address, number) pairs; number is from 0 to 2**32 - 3."""
 
-    __slots__ = ("_live", "_segments", "_used")
+    __slots__ = ("_room", "_segments")
 
     def __init__(self) -> None:
         self._segments = [array("Q", bytes(8 * _SMALLEST)) for _ in range(_SEGMENTS)]
-        self._used = array("L", bytes(array("L").itemsize * _SEGMENTS))  # words not empty, deleted ones included
-        self._live = array("L", bytes(array("L").itemsize * _SEGMENTS))
+        self._room = [_room(_SMALLEST)] * _SEGMENTS  # words that a segment takes until it grows
 
     def __len__(self) -> int:
-        return sum(self._live)
+        return sum(word > _DELETED for segment in self._segments for word in segment)
 
     def add(self, addresses: Iterable[bytes], number: int) -> None:
         """Pairs each of the addresses with the number, once more if it is there."""
-        segments, used, live = self._segments, self._used, self._live
+        segments, room = self._segments, self._room
         stored = number + _FIRST
         for address in addresses:
             fingerprint = hash(address) & 0xFFFFFFFF
             which = fingerprint >> 24
+            if not room[which]:
+                self._grow(which)
             segment = segments[which]
-            if used[which] * 3 >= len(segment) * 2:
-                segment = self._grow(which)
             mask = len(segment) - 1
             slot = fingerprint & mask
-            while segment[slot] > _DELETED:
+            while segment[slot]:
                 slot = (slot + 1) & mask
-            if segment[slot] == _EMPTY:
-                used[which] += 1
-            live[which] += 1
+            room[which] -= 1
             segment[slot] = fingerprint << 32 | stored
 
     def remove(self, addresses: Iterable[bytes], number: int) -> None:
         """Takes one pair of each address out; nothing happens where there is none."""
         for address in addresses:
             fingerprint = hash(address) & 0xFFFFFFFF
-            which = fingerprint >> 24
-            segment = self._segments[which]
+            segment = self._segments[fingerprint >> 24]
             mask = len(segment) - 1
             slot = fingerprint & mask
             wanted = fingerprint << 32 | (number + _FIRST)
             while word := segment[slot]:
                 if word == wanted:
-                    segment[slot] = _DELETED
-                    self._live[which] -= 1
+                    segment[slot] = _DELETED  # a word that nothing is put in; growing takes it out
                     break
                 slot = (slot + 1) & mask
 
@@ -78,20 +73,23 @@ class AddressTable:
                 yield (word & 0xFFFFFFFF) - _FIRST
             slot = (slot + 1) & mask
 
-    def _grow(self, which: int) -> "array[int]":
-        """The segment again without its deleted words, at most half full."""
-        old = self._segments[which]
+    def _grow(self, which: int) -> None:
+        """Makes the segment again without its deleted words, at most half full."""
+        words = [word for word in self._segments[which] if word > _DELETED]
         size = _SMALLEST
-        while size < self._live[which] * 2 + _SMALLEST:
+        while size < len(words) * 2 + _SMALLEST:
             size *= 2
         mask = size - 1
         segment = array("Q", bytes(8 * size))
-        for word in old:
-            if word > _DELETED:
-                slot = word >> 32 & mask
-                while segment[slot]:
-                    slot = (slot + 1) & mask
-                segment[slot] = word
+        for word in words:
+            slot = word >> 32 & mask
+            while segment[slot]:
+                slot = (slot + 1) & mask
+            segment[slot] = word
         self._segments[which] = segment
-        self._used[which] = self._live[which]
-        return segment
+        self._room[which] = _room(size) - len(words)
+
+
+def _room(words: int) -> int:
+    """How many of a segment's words may be used: two thirds, so that a search is short, and always ends."""
+    return words * 2 // 3

@@ -148,6 +148,12 @@ def pack_slice(size: int, ports: Iterable[Port], endpoints: Iterable[tuple[bytes
     )
 
 
+def pack_unnamed(size: int, ports: Iterable[Port], addresses: Iterable[bytes]) -> bytes:
+    """As pack_slice, of endpoints of which none has a name."""
+    unique = dict.fromkeys(addresses)
+    return b"".join((bytes((size,)), pack_ports(ports), struct.pack("!I", len(unique)), *unique, b"\0"))
+
+
 def pack_service(service: Service) -> Entry:
     """The entry of a Service."""
     return Entry(
@@ -214,6 +220,23 @@ def unpack_slice(packed: bytes) -> Slice:
     return Slice(size, ports, addresses, tuple(names))
 
 
+def entry_addresses(entry: Entry) -> list[bytes]:
+    """The ClusterIPs and endpoint addresses of a Service's entry, as often as they stand in it."""
+    split = 3 + entry[1] * 4
+    position = split + entry[2] * 16
+    found = [entry[at : at + 4] for at in range(3, split, 4)]
+    found += [entry[at : at + 16] for at in range(split, position, 16)]
+    position = _ports_end(entry, position + 1 + entry[position])
+    (slices,) = struct.unpack_from("!H", entry, position)
+    position += 2
+    for _ in range(slices):
+        (length,) = struct.unpack_from("!I", entry, position)
+        size, start, count = entry[position + 4], *_slice_span(entry, position + 4)
+        found += [entry[at : at + size] for at in range(start, start + count * size, size)]
+        position += 4 + length
+    return found
+
+
 def slice_addresses(packed: bytes) -> Sequence[bytes]:
     """The endpoint addresses of a packed slice, in its order."""
     size = packed[0]
@@ -250,14 +273,21 @@ def _position(octets: bytes, address: bytes, start: int, end: int) -> int:
     return -1
 
 
-def _slice_span(packed: bytes) -> tuple[int, int]:
-    """Where the addresses of a packed slice start, and how many they are."""
-    position = 2
-    for _ in range(packed[1]):
-        position += 3 + packed[position + 2]
-        position += 1 + packed[position]
-    (count,) = struct.unpack_from("!I", packed, position)
+def _slice_span(octets: bytes, position: int = 0) -> tuple[int, int]:
+    """Where the addresses of the packed slice at the position start, and how many they are."""
+    position = _ports_end(octets, position + 1)
+    (count,) = struct.unpack_from("!I", octets, position)
     return position + 4, count
+
+
+def _ports_end(octets: bytes, position: int) -> int:
+    """Where the ports end that begin at the position."""
+    count = octets[position]
+    position += 1
+    for _ in range(count):
+        position += 3 + octets[position + 2]
+        position += 1 + octets[position]
+    return position
 
 
 def _unpack_ports(octets: bytes, position: int) -> tuple[tuple[Port, ...], int]:

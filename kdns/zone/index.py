@@ -49,7 +49,13 @@ class Index:
     def extend(self, entries: Iterable[tuple[Owner, Entry]]) -> None:
         """Puts entries into an index that isn't served yet: an image in parts, before adopt."""
         for owner, entry in entries:
-            self._put(owner, entry, set())
+            if owner in self.entries:
+                self._put(owner, entry, set())
+                continue
+            self.entries[owner] = entry
+            if entries_of.is_service(owner):
+                self._number(owner)
+                self._addresses.add(entries_of.entry_addresses(entry), self._numbers[owner])
 
     def adopt(self, staged: "Index", revision: int, serial: int) -> None:
         """Takes over all that staged holds, at that revision; staged is of no use afterwards."""

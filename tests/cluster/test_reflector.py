@@ -6,6 +6,7 @@ from kdns.cluster.objects import RESOURCES, Drop, EndpointSlice, Key, Put, Reset
 from kdns.cluster.reflector import Reflector, Wait
 from kdns.cluster.targets import Request
 from tests.cluster.api_server import Cluster, Player, bookmark, event, page, recorded, reflector_of, service, status
+from tests.cluster.watched import listed
 
 LINES = {"services": 13, "endpointslices": 14}
 NAMES = {"services": {"api", "new", "out", "web"}, "endpointslices": {"api-1", "db-1", "web-1", "web-3"}}
@@ -56,18 +57,11 @@ def asked(reflector: Reflector, now: float = 0.0) -> str:
     return what.target
 
 
-def listed(cluster: Cluster, reflector: Reflector, version: int, *items: dict[str, object], now: float = 0.0) -> None:
-    """The reflector has been answered with this list, as a stream."""
-    reflector.opened(now)
-    for item in items:
-        cluster.apply(reflector.line(event("ADDED", item), now))
-    cluster.apply(reflector.line(bookmark(version, end=True), now))
-
-
-def paging(cluster: Cluster) -> Reflector:
-    """A reflector whose server knows no streams of lists."""
+def streaming(cluster: Cluster) -> Reflector:
+    """A reflector whose list took so long in pages that its token expired."""
     reflector = reflector_of(cluster)
-    reflector.refused(422, status(422, "Invalid"), None, 0.0)
+    pages(cluster, reflector, page(1, service("ghost", 1), token="t"))
+    reflector.refused(410, status(410, "Expired"), None, 0.0)
     return reflector
 
 
@@ -85,10 +79,14 @@ def pages(cluster: Cluster, reflector: Reflector, octets: bytes, now: float = 0.
         ("pods", "/api/v1/pods"),
     ],
 )
-def test_the_first_request_is_for_a_stream_of_all_there_is(resource: Resource, path: str) -> None:
+def test_the_first_request_is_for_a_page(resource: Resource, path: str) -> None:
     assert resource in RESOURCES
-    assert asked(reflector_of(Cluster(), resource)) == (
-        f"{path}?sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+    assert asked(reflector_of(Cluster(), resource)) == f"{path}?limit=500"
+
+
+def test_a_list_whose_token_expired_is_asked_for_as_a_stream() -> None:
+    assert asked(streaming(Cluster()), 99.0) == (
+        "/api/v1/services?sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
         "&watch=1&allowWatchBookmarks=true&timeoutSeconds=600"
     )
 
@@ -96,18 +94,17 @@ def test_the_first_request_is_for_a_stream_of_all_there_is(resource: Resource, p
 @pytest.mark.parametrize("code", [400, 405, 422, 501])
 def test_a_server_that_refuses_streams_is_asked_for_pages_for_ever(code: int) -> None:
     cluster = Cluster()
-    reflector = reflector_of(cluster)
+    reflector = streaming(cluster)
     reflector.refused(code, status(code, "Invalid"), None, 0.0)
-    assert asked(reflector) == "/api/v1/services?limit=500"
-    pages(cluster, reflector, page(7))
-    reflector.opened(1.0)
-    reflector.line(event("ERROR", {"kind": "Status", "code": 410}), 1.0)
     assert asked(reflector, 99.0) == "/api/v1/services?limit=500"
+    pages(cluster, reflector, page(7, service("ghost", 1), token="t"), 99.0)
+    reflector.refused(410, status(410, "Expired"), None, 99.0)
+    assert asked(reflector, 199.0) == "/api/v1/services?limit=500"
     assert reflector.trouble is None
 
 
 def test_a_stream_that_breaks_off_twice_gives_way_to_pages() -> None:
-    reflector = reflector_of(Cluster())
+    reflector = streaming(Cluster())
     for _ in range(2):
         assert "sendInitialEvents" in asked(reflector, 99.0)
         reflector.opened(0.0)
@@ -116,9 +113,18 @@ def test_a_stream_that_breaks_off_twice_gives_way_to_pages() -> None:
     assert asked(reflector, 99.0) == "/api/v1/services?limit=500"
 
 
+def test_what_a_stream_listed_is_listed_by_a_stream_again() -> None:
+    cluster = Cluster()
+    reflector = streaming(cluster)
+    reflector.opened(1.0)
+    cluster.apply(reflector.line(bookmark(5, end=True), 1.0))
+    reflector.line(event("ERROR", {"kind": "Status", "code": 410}), 1.0)
+    assert "sendInitialEvents" in asked(reflector, 99.0)
+
+
 def test_a_stream_that_ends_without_its_mark_is_no_list() -> None:
     cluster = Cluster()
-    reflector = reflector_of(cluster)
+    reflector = streaming(cluster)
     reflector.opened(0.0)
     cluster.apply(reflector.line(event("ADDED", service("web", 3)), 0.0))
     cluster.apply(reflector.line(bookmark(5), 0.0))
@@ -128,7 +134,7 @@ def test_a_stream_that_ends_without_its_mark_is_no_list() -> None:
 
 
 def test_a_server_out_of_reach_is_no_reason_for_pages() -> None:
-    reflector = reflector_of(Cluster())
+    reflector = streaming(Cluster())
     for _ in range(5):
         reflector.failed("connection refused", 0.0)
     assert "sendInitialEvents" in asked(reflector, 99.0)
@@ -136,7 +142,7 @@ def test_a_server_out_of_reach_is_no_reason_for_pages() -> None:
 
 def test_what_happens_while_a_stream_lists_counts() -> None:
     cluster = Cluster()
-    reflector = reflector_of(cluster)
+    reflector = streaming(cluster)
     reflector.opened(0.0)
     for line in (
         event("ADDED", service("web", 1)),
@@ -154,7 +160,7 @@ def test_what_happens_while_a_stream_lists_counts() -> None:
 
 def test_pages_become_one_reset_when_the_last_has_come() -> None:
     cluster = Cluster()
-    reflector = paging(cluster)
+    reflector = reflector_of(cluster)
     pages(cluster, reflector, page(9, service("api", 1), token="next page"))
     assert cluster.deltas == []
     assert asked(reflector) == "/api/v1/services?limit=500&continue=next+page"
@@ -166,8 +172,20 @@ def test_pages_become_one_reset_when_the_last_has_come() -> None:
     )
 
 
+def test_the_next_page_is_known_while_one_is_taken_in() -> None:
+    reflector = reflector_of(Cluster())
+    assert reflector_of(Cluster()).ahead is None
+    steps = reflector.page(page(9, service("a", 1), service("b", 2), token="t"), 0.0)
+    next(steps)
+    assert reflector.ahead == Request("/api/v1/services?limit=500&continue=t", watch=False)
+    assert list(steps) == [()]
+    assert reflector.ahead == reflector.next(0.0)
+    for _ in reflector.page(page(9, service("c", 3)), 0.0):
+        assert reflector.ahead is None
+
+
 def test_a_page_can_be_decoded_in_steps() -> None:
-    reflector = paging(Cluster())
+    reflector = reflector_of(Cluster())
     steps = list(reflector.page(page(9, service("a", 1), service("b", 2), service("c", 3)), 0.0))
     assert [len(step) for step in steps] == [0, 0, 0, 2]
 
@@ -175,18 +193,20 @@ def test_a_page_can_be_decoded_in_steps() -> None:
 @pytest.mark.parametrize("reason", ["", "Expired"])
 def test_a_token_that_expired_restarts_the_list_at_once(reason: str) -> None:
     cluster = Cluster()
-    reflector = paging(cluster)
+    reflector = reflector_of(cluster)
     pages(cluster, reflector, page(9, service("ghost", 1), token="t"))
     reflector.refused(410, status(410, reason), None, 5.0)
-    assert asked(reflector, 5.2) == "/api/v1/services?limit=500"
-    pages(cluster, reflector, page(12, service("web", 2)))
+    assert "sendInitialEvents" in asked(reflector, 5.2)
+    reflector.opened(5.2)
+    cluster.apply(reflector.line(event("ADDED", service("web", 2)), 5.2))
+    cluster.apply(reflector.line(bookmark(12, end=True), 5.2))
     assert cluster.names == {"web"}
     assert reflector.trouble is None
 
 
 def test_half_a_list_counts_for_nothing() -> None:
     cluster = Cluster()
-    reflector = paging(cluster)
+    reflector = reflector_of(cluster)
     pages(cluster, reflector, page(9, service("ghost", 1), token="t"))
     reflector.failed("reset by peer", 5.0)
     assert cluster.deltas == []
@@ -198,7 +218,7 @@ def test_half_a_list_counts_for_nothing() -> None:
 )
 def test_what_is_no_list_is_tried_again(octets: bytes) -> None:
     cluster = Cluster()
-    reflector = paging(cluster)
+    reflector = reflector_of(cluster)
     pages(cluster, reflector, octets)
     assert reflector.trouble is not None
     assert reflector.trouble.startswith("services: what came is no list")
@@ -206,7 +226,7 @@ def test_what_is_no_list_is_tried_again(octets: bytes) -> None:
 
 
 def test_a_page_too_large_is_asked_for_in_halves() -> None:
-    reflector = paging(Cluster())
+    reflector = reflector_of(Cluster())
     reflector.oversized("a body of more than 64 MiB", 0.0)
     assert asked(reflector, 99.0) == "/api/v1/services?limit=250"
     for _ in range(12):
@@ -232,8 +252,7 @@ def test_the_old_state_stays_until_the_new_list_is_whole() -> None:
     reflector = reflector_of(cluster)
     listed(cluster, reflector, 5, service("web", 1))
     reflector.line(event("ERROR", {"kind": "Status", "code": 410}), 9.0)
-    reflector.opened(20.0)
-    cluster.apply(reflector.line(event("ADDED", service("new", 7)), 20.0))
+    pages(cluster, reflector, page(9, service("new", 7), token="t"), 20.0)
     assert cluster.names == {"web"}
     assert reflector.freshness == 0.0
 
@@ -300,7 +319,7 @@ def test_a_bookmark_moves_the_version_and_proves_freshness() -> None:
 
 def test_a_bookmark_that_isnt_the_last_doesnt_end_a_list() -> None:
     cluster = Cluster()
-    reflector = reflector_of(cluster)
+    reflector = streaming(cluster)
     reflector.opened(0.0)
     cluster.apply(reflector.line(bookmark(3), 0.0))
     assert cluster.deltas == []

@@ -8,7 +8,7 @@ from kdns.cluster.objects import Drop, Key
 from kdns.cluster.reflector import Reflector
 from kdns.cluster.targets import Request
 from tests.cluster.api_server import Cluster, bookmark, error, event, page, reflector_of, service, status
-from tests.cluster.watched import WEB, asked, is_open, probed, trouble, waits, watching
+from tests.cluster.watched import WEB, asked, is_open, listed, probed, trouble, waits, watching
 
 # Watches that end
 
@@ -66,7 +66,9 @@ def test_half_of_a_delay_is_chance(chance: float, expected: float) -> None:
 
 @pytest.mark.parametrize(("chance", "expected"), [(0.0, 300), (0.5, 450), (0.999, 599)])
 def test_watches_ask_to_last_for_different_times(chance: float, expected: int) -> None:
-    what = reflector_of(Cluster(), random=lambda: chance).next(0.0)
+    reflector = reflector_of(Cluster(), random=lambda: chance)
+    listed(Cluster(), reflector, 5)
+    what = reflector.next(0.0)
     assert isinstance(what, Request)
     assert what.target.endswith(f"timeoutSeconds={expected}")
 
@@ -114,12 +116,21 @@ def test_servers_that_never_send_a_bookmark_may_be_silent_for_longer(marked: boo
 def test_a_list_may_stall_for_30_seconds() -> None:
     reflector = reflector_of(Cluster())
     assert reflector.idle_s == 30.0
-    reflector.opened(0.0)
-    assert reflector.idle_s == 30.0
-    reflector.line(event("ADDED", WEB), 0.0)
     reflector.silent(30.0)
     assert reflector.trouble == "services: not an octet for 30 s"
-    assert "sendInitialEvents" in asked(reflector, 31.0)
+    assert asked(reflector, 31.0) == "limit=500"
+
+
+def test_a_list_that_comes_as_a_stream_may_stall_for_30_seconds() -> None:
+    reflector = reflector_of(Cluster())
+    for _ in reflector.page(page(1, WEB, token="t"), 0.0):
+        pass
+    reflector.refused(410, status(410, "Expired"), None, 0.0)
+    reflector.opened(1.0)
+    reflector.line(event("ADDED", WEB), 1.0)
+    assert reflector.idle_s == 30.0
+    reflector.silent(31.0)
+    assert reflector.trouble == "services: not an octet for 30 s"
 
 
 def test_an_answer_whose_head_never_comes_is_trouble() -> None:
@@ -144,16 +155,14 @@ def test_an_expired_place_means_a_new_list_and_no_trouble(in_stream: bool) -> No
     assert not is_open(reflector)
     assert reflector.trouble is None
     assert cluster.names == {"web"}
-    assert "sendInitialEvents" in asked(reflector, 12.0)
+    assert asked(reflector, 12.0) == "limit=500"
 
 
 def test_what_went_in_the_gap_is_gone_after_the_new_list() -> None:
     cluster = Cluster()
     reflector = watching(cluster)
     reflector.line(error(410), 9.0)
-    reflector.opened(12.0)
-    cluster.apply(reflector.line(event("ADDED", service("new", 30)), 12.0))
-    cluster.apply(reflector.line(bookmark(31, end=True), 12.0))
+    listed(cluster, reflector, 31, service("new", 30), now=12.0)
     assert cluster.names == {"new"}
     assert reflector.counters.relists == 1
 
@@ -162,8 +171,7 @@ def test_what_went_in_the_gap_is_gone_after_the_new_list() -> None:
 def test_not_all_list_again_at_once(chance: float, delay: float) -> None:
     cluster = Cluster()
     reflector = reflector_of(cluster, random=lambda: chance)
-    reflector.opened(0.0)
-    reflector.line(bookmark(5, end=True), 0.0)
+    listed(cluster, reflector, 5)
     reflector.line(error(410), 9.0)
     assert waits(reflector, 9.0) == pytest.approx(delay)
 
@@ -174,8 +182,7 @@ def test_lists_that_lead_to_no_watch_come_less_and_less_often() -> None:
     for _ in range(9):
         reflector.line(error(410), 0.0)
         delays.append(round(waits(reflector, 0.0) - 2.0, 3))
-        reflector.opened(0.0)
-        reflector.line(bookmark(5, end=True), 0.0)
+        listed(Cluster(), reflector, 5)
     assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]
 
 
@@ -184,7 +191,7 @@ def test_a_server_that_doesnt_understand_our_version_is_listed_anew(code: int) -
     reflector = watching(Cluster())
     reflector.closed(1.0)
     reflector.refused(code, status(code, "BadRequest", "invalid resource version"), None, 1.0)
-    assert "sendInitialEvents" in asked(reflector, 99.0)
+    assert asked(reflector, 99.0) == "limit=500"
 
 
 def test_error_events_at_the_same_place_again_and_again_mean_a_new_list() -> None:
@@ -195,7 +202,7 @@ def test_error_events_at_the_same_place_again_and_again_mean_a_new_list() -> Non
         reflector.opened(0.0)
         assert reflector.trouble is not None
     reflector.line(error(500, "InternalError"), 0.0)
-    assert "sendInitialEvents" in asked(reflector, 99.0)
+    assert asked(reflector, 99.0) == "limit=500"
 
 
 # A history that went back (K26), or lags (K25)
@@ -220,10 +227,8 @@ def test_a_history_that_went_back_is_listed_anew_and_nothing_of_it_taken_for_kno
     cluster = Cluster()
     reflector = watching(cluster, 1000)
     how(reflector)
-    assert "sendInitialEvents" in asked(reflector, 9.0)
-    reflector.opened(9.0)
-    cluster.apply(reflector.line(event("ADDED", WEB), 9.0))
-    cluster.apply(reflector.line(bookmark(41, end=True), 9.0))
+    assert asked(reflector, 9.0) == "limit=500"
+    listed(cluster, reflector, 41, WEB, now=9.0)
     assert cluster.resets[-1].unchanged == frozenset()
     assert reflector.counters.rewinds == 1
     assert reflector.counters.relists == 1
@@ -347,7 +352,7 @@ def test_an_event_that_doesnt_say_whose_it_is_leads_to_a_new_list_but_not_withou
     assert is_open(reflector)
     reflector.line(line, 60.0)
     assert not is_open(reflector)
-    assert "sendInitialEvents" in asked(reflector, 60.0)
+    assert asked(reflector, 60.0) == "limit=500"
     assert reflector.counters.undecodable == 2
 
 

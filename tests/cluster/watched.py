@@ -2,7 +2,7 @@
 
 from kdns.cluster.reflector import Reflector, Wait
 from kdns.cluster.targets import Request
-from tests.cluster.api_server import Cluster, bookmark, event, page, reflector_of, service
+from tests.cluster.api_server import Cluster, page, reflector_of, service
 
 WEB = service("web", 3)
 
@@ -10,10 +10,15 @@ WEB = service("web", 3)
 def watching(cluster: Cluster, version: int = 5, *, now: float = 0.0) -> Reflector:
     """A reflector that has listed one Service and has its watch open since now."""
     reflector = reflector_of(cluster)
-    reflector.opened(now)
-    cluster.apply(reflector.line(event("ADDED", WEB), now))
-    cluster.apply(reflector.line(bookmark(version, end=True), now))
+    listed(cluster, reflector, version, WEB, now=now)
     return reflector
+
+
+def listed(cluster: Cluster, reflector: Reflector, version: int, *items: dict[str, object], now: float = 0.0) -> None:
+    """The reflector has been answered with this list, and its watch is open."""
+    for deltas in reflector.page(page(version, *items), now):
+        cluster.apply(deltas)
+    reflector.opened(now)
 
 
 def asked(reflector: Reflector, now: float) -> str:

@@ -15,6 +15,7 @@ from kdns.cluster import refusals, targets
 from kdns.cluster.decode import DecodeOptions
 from kdns.cluster.objects import RESOURCES, Delta, EndpointSlice, Key, Object, Problem, Resource, Service
 from kdns.cluster.store import Store
+from kdns.cluster.targets import Request
 from kdns.config.settings import ClusterSource
 from kdns.sources.api import ApiSource
 from kdns.sources.credentials import Account, InPod
@@ -182,8 +183,17 @@ def test_everything_there_is_and_every_change_is_seen(namespace: Lab) -> None:
 
 @pytest.mark.parametrize("streams", [True, False])
 def test_pages_and_streams_list_the_same(namespace: Lab, monkeypatch: pytest.MonkeyPatch, streams: bool) -> None:
-    monkeypatch.setattr(reflector_module, "_STREAM_TRIES", 2 if streams else 0)
     monkeypatch.setattr(targets, "PAGE_LIMIT", 7)
+
+    class Streaming(reflector_module.Reflector):
+        """Lists as it would after a token has expired."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._stream_tries = 2
+
+    if streams:
+        monkeypatch.setattr("kdns.sources.api.source.Reflector", Streaming)
     names = {f"s{number}" for number in range(30)}
 
     async def scenario() -> None:
@@ -285,21 +295,21 @@ def test_a_version_that_etcd_forgot_leads_to_a_new_list(namespace: Lab, cached: 
 
 
 def test_a_token_that_expired_between_pages_restarts_the_list(namespace: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reflector_module, "_STREAM_TRIES", 0)
     monkeypatch.setattr(targets, "PAGE_LIMIT", 2)
     compacted = False
 
     class Reflector(reflector_module.Reflector):
         """Has etcd compacted once, between the first page of services and the second."""
 
-        def next(self, now: float) -> Any:
+        @property
+        def ahead(self) -> Request | None:
             nonlocal compacted
-            what = super().next(now)
-            if not compacted and self.resource == "services" and self._token:
+            request = super().ahead
+            if not compacted and self.resource == "services" and request is not None:
                 compacted = True
                 namespace.create("services", "api-test", "late", spec=SPEC)
                 namespace.compact()
-            return what
+            return request
 
     monkeypatch.setattr("kdns.sources.api.source.Reflector", Reflector)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from random import SystemRandom
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from kdns import __version__
 from kdns.cluster.decode import DecodeOptions
@@ -91,11 +91,20 @@ class ApiSource:
         return {resource: feed.status(now) for resource, feed in self._feeds.items()}
 
 
+class _Answer(NamedTuple):
+    """What came of a request."""
+
+    response: Response
+    credentials: Credentials  # that it was made with
+    octets: bytes  # the body; empty of a watch, which is read as it comes
+
+
 class _Feed:
     """One resource: the reflector's hands."""
 
     __slots__ = (
         "_account",
+        "_ahead",
         "_emit",
         "_link",
         "_log",
@@ -113,6 +122,7 @@ class _Feed:
         self._log = log
         self._link = Link()
         self._rereading: asyncio.Task[None] | None = None
+        self._ahead: tuple[Request, asyncio.Task[_Answer | SourceError]] | None = None  # a page that is on its way
         self._since = 0.0  # when the present stretch began
         self._told_trouble: str | None = None
         self._told_synced = False
@@ -140,14 +150,14 @@ class _Feed:
     async def _ask(self, request: Request, beside: asyncio.TaskGroup) -> None:
         """Sends the request and tells the reflector what came of it, until there is no more of it."""
         try:
-            response, credentials = await self._get(self._link, request)
-            if response.status != 200:
-                await self._refused(response, credentials)
+            answer = await self._answer(request)
+            if answer.response.status != 200:
+                self._refused(answer)
             elif request.watch:
-                await self._watch(response, beside)
+                await self._watch(answer.response, beside)
             else:
-                await self._page(response)
-            if self._reflector.trouble is None and response.ended:
+                await self._page(answer.octets, beside)
+            if self._reflector.trouble is None and answer.response.ended:
                 return
         except SilenceError:
             self._reflector.silent(_now())
@@ -158,25 +168,44 @@ class _Feed:
         # Behind the same address there may be another server, in better health (K36).
         self._link.close()
 
-    async def _get(self, link: Link, request: Request) -> tuple[Response, Credentials]:
+    async def _answer(self, request: Request) -> "_Answer":
+        """What comes of the request, which may be on its way already. Raises SourceError."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or ahead[0] != request:
+            return await self._get(self._link, request)
+        came = await ahead[1]
+        if isinstance(came, SourceError):
+            raise came
+        return came
+
+    async def _get(self, link: Link, request: Request) -> "_Answer":
+        """The answer, whose body has been read unless it is a watch. Raises SourceError."""
         credentials = await self._account.credentials()
         headers = {**_HEADERS, **credentials.headers()}
-        if not request.watch:
-            headers["Accept-Encoding"] = "gzip"
         limit_bytes = None if request.watch else _PAGE_LIMIT_BYTES
         target = credentials.base + request.target
         response = await link.get(credentials.peer(), target, headers, idle_s=LIST_IDLE_S, limit_bytes=limit_bytes)
-        return response, credentials
+        opened = request.watch and response.status == 200
+        return _Answer(response, credentials, b"" if opened else await response.read(LIST_IDLE_S))
 
-    async def _refused(self, response: Response, credentials: Credentials) -> None:
-        octets = await response.read(LIST_IDLE_S)
+    async def _get_ahead(self, request: Request) -> "_Answer | SourceError":
+        try:
+            return await self._get(self._link, request)
+        except SourceError as error:
+            return error
+
+    def _refused(self, answer: "_Answer") -> None:
+        response = answer.response
         if response.status == 401:
-            self._account.refused(credentials)
-        self._give(self._reflector.refused(response.status, octets, response.retry_after_s, _now()))
+            self._account.refused(answer.credentials)
+        self._give(self._reflector.refused(response.status, answer.octets, response.retry_after_s, _now()))
 
-    async def _page(self, response: Response) -> None:
-        octets = await response.read(LIST_IDLE_S)
+    async def _page(self, octets: bytes, beside: asyncio.TaskGroup) -> None:
         for deltas in self._reflector.page(octets, _now()):
+            if self._ahead is None and (request := self._reflector.ahead) is not None:
+                # The server makes the next page while this one is decoded.
+                self._ahead = request, beside.create_task(self._get_ahead(request))
+                await asyncio.sleep(0)
             self._give(deltas)
             await self._breathe()
 
@@ -221,17 +250,16 @@ class _Feed:
                 reread = self._reflector.reread(_now())
                 if reread is None:
                     return
-                octets = await self._answer(link, reread.request)
+                octets = await self._body(link, reread.request)
                 self._give(self._reflector.reread_came(reread, octets, _now()))
 
-    async def _answer(self, link: Link, request: Request) -> bytes:
+    async def _body(self, link: Link, request: Request) -> bytes:
         """The body of the answer; nothing where there is none that helps."""
         try:
-            response, _ = await self._get(link, request)
-            octets = await response.read(LIST_IDLE_S)
+            answer = await self._get(link, request)
         except SourceError:
             return b""
-        return octets if response.status == 200 else b""
+        return answer.octets if answer.response.status == 200 else b""
 
     # For people
 

@@ -19,7 +19,8 @@ from tests.cluster.api_server import Cluster, bookmark, error, event, page, serv
 from tests.sources.sinful_server import Behaviour, SinfulServer, answer, chunk, sends, serving, stalls, streams
 from tests.virtual_time import run
 
-LISTED = (event("ADDED", service("web", 3)) + b"\n", bookmark(5, end=True) + b"\n")
+LISTED = answer(page(5, service("web", 3)))
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class Account:
@@ -105,48 +106,79 @@ def has(name: str) -> Callable[[Observed], bool]:
     return lambda seen: name in seen.cluster.names
 
 
-def test_a_streamed_list_and_its_events_are_emitted_as_they_come() -> None:
-    seen = observe(streams(*LISTED, event("ADDED", service("api", 6)) + b"\n"), until=has("api"))
+def test_a_list_and_its_events_are_emitted_as_they_come() -> None:
+    seen = observe(LISTED, streams(event("ADDED", service("api", 6)) + b"\n"), until=has("api"))
     assert [type(delta) for batch in seen.batches for delta in batch] == [Reset, Synced, Put]
     assert seen.server.connections == 1
 
 
 def test_all_events_of_one_read_are_one_batch() -> None:
     events = b"".join(event("ADDED", service(f"s{number}", 6 + number)) + b"\n" for number in range(20))
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    seen = observe(sends(head + chunk(b"".join(LISTED)) + chunk(events)), until=has("s19"))
-    assert [len(batch) for batch in seen.batches] == [22]
+    seen = observe(LISTED, sends(HEAD + chunk(events)), until=has("s19"))
+    assert [len(batch) for batch in seen.batches] == [2, 20]
 
 
 def test_an_event_that_comes_in_pieces_is_emitted_when_it_is_whole() -> None:
     line = event("ADDED", service("api", 6)) + b"\n"
 
     async def trickle(_: bytes, writer: asyncio.StreamWriter) -> None:
-        await streams(*LISTED)(b"", writer)
+        await streams()(b"", writer)
         for octet in line:
             await asyncio.sleep(1)
             writer.write(chunk(bytes((octet,))))
 
-    seen = observe(trickle, until=has("api"))
+    seen = observe(LISTED, trickle, until=has("api"))
     assert seen.times == [0, len(line)]
 
 
-def test_pages_are_asked_for_in_gzip_and_over_one_connection() -> None:
-    pages = [page(9, service("a", 1), token="t"), page(9, service("b", 2))]
-    seen = observe(
-        answer(status(422, "Invalid"), 422),
-        *(answer(gzip.compress(each), Content_Encoding="gzip") for each in pages),
-        streams(),
-        until=lambda seen: len(seen.server.requests) == 4 or seen.cluster.synced > 0,
-    )
-    assert seen.cluster.names == {"a", "b"}
-    assert [b"gzip" in head for head in seen.server.requests[:3]] == [False, True, True]
+def test_pages_come_over_one_connection() -> None:
+    pages = [page(9, service("a", 1), token="t"), page(9, service("b", 2), token="u"), page(9, service("c", 3))]
+    seen = observe(*map(answer, pages), streams())
+    assert seen.cluster.names == {"a", "b", "c"}
+    assert seen.server.targets[:3] == [
+        f"/api/v1/services?limit=500{token}" for token in ("", "&continue=t", "&continue=u")
+    ]
     assert seen.server.connections == 1
 
 
+def test_the_next_page_is_asked_for_before_one_is_decoded() -> None:
+    came: list[int] = []
+
+    async def second(_: bytes, writer: asyncio.StreamWriter) -> None:
+        await answer(page(9, service("b", 2)))(b"", writer)
+
+    async def ahead() -> None:
+        async with serving(second) as server, asyncio.TaskGroup() as beside:
+            feed = Observed(server, optional=False).source._feeds["services"]
+            items = (service(f"s{number}", number) for number in range(10_000))
+            await feed._page(page(9, *items, token="t"), beside)
+            came.append(len(server.requests))
+            feed._link.close()
+
+    run(ahead())
+    assert came == [1]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param([sends(b"", close=True), sends(b"", close=True)], id="closed, and again"),
+        pytest.param([sends(b"nonsense\r\n\r\n")] * 2, id="no HTTP"),
+        pytest.param([stalls] * 2, id="stalls"),
+        pytest.param([answer(b"", 500)], id="500"),
+        # Then a stream is asked for, which this server doesn't know.
+        pytest.param([answer(status(410, "Expired"), 410), answer(b"", 422)], id="expired"),
+    ],
+)
+def test_half_a_list_is_listed_anew_whatever_becomes_of_its_second_page(second: list[Behaviour]) -> None:
+    seen = observe(answer(page(9, service("ghost", 1), token="t")), *second, LISTED, streams())
+    assert seen.cluster.names == {"web"}
+    assert seen.times[0] <= 61
+
+
 def test_a_401_has_the_token_read_again() -> None:
-    seen = observe(answer(status(401, "Unauthorized"), 401), streams(*LISTED))
-    assert [head.split(b"Bearer ")[1].split()[0] for head in seen.server.requests] == [b"token-0", b"token-1"]
+    seen = observe(answer(status(401, "Unauthorized"), 401), LISTED, streams())
+    assert [head.split(b"Bearer ")[1].split()[0] for head in seen.server.requests[:2]] == [b"token-0", b"token-1"]
     assert seen.times[0] < 1
 
 
@@ -158,21 +190,20 @@ def test_a_401_has_the_token_read_again() -> None:
         pytest.param(stalls, id="stalls"),
         pytest.param(answer(b"", 500), id="500"),
         pytest.param(answer(b"<html>", 503), id="503"),
-        pytest.param(streams(LISTED[0]), id="half a list"),
-        pytest.param(streams(LISTED[0], close=True), id="a list without end"),
-        pytest.param(streams(b"{\n"), id="no JSON"),
-        pytest.param(answer(b"what"), id="no watch"),
+        pytest.param(streams(b'{"metadata":'), id="half a list"),
+        pytest.param(streams(b'{"metadata":', close=True), id="a list without end"),
+        pytest.param(answer(b"what"), id="no JSON"),
     ],
 )
 def test_whatever_the_server_does_first_the_list_comes_in_the_end(behaviour: Behaviour) -> None:
-    seen = observe(behaviour, streams(*LISTED))
+    seen = observe(behaviour, LISTED, streams())
     assert seen.cluster.names == {"web"}
     assert seen.times[0] <= 31
 
 
 def test_trouble_is_logged_once_and_its_end_too() -> None:
     bad = answer(b"", 503)
-    seen = observe(bad, bad, bad, streams(*LISTED), until=lambda seen: len(seen.lines) == 3)
+    seen = observe(bad, bad, bad, LISTED, streams(), until=lambda seen: len(seen.lines) == 3)
     assert [phrase for phrase, _ in seen.lines] == ["resource_in_trouble", "resource_synced", "resource_recovered"]
     assert seen.lines[0][1] == {
         "resource": "services",
@@ -182,7 +213,8 @@ def test_trouble_is_logged_once_and_its_end_too() -> None:
 
 def test_a_watch_that_falls_silent_is_taken_up_again_after_100_seconds() -> None:
     seen = observe(
-        streams(*LISTED),
+        LISTED,
+        streams(),
         answer(page(6)),
         streams(event("DELETED", service("web", 6)) + b"\n"),
         until=lambda seen: len(seen.batches) == 2,
@@ -194,13 +226,14 @@ def test_a_watch_that_falls_silent_is_taken_up_again_after_100_seconds() -> None
 
 def test_a_server_that_dies_is_found_again_and_asked_from_where_it_was() -> None:
     seen = observe(
-        sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"".join(LISTED)), close=True),
+        LISTED,
+        sends(HEAD, close=True),
         answer(page(6)),
         streams(event("ADDED", service("api", 6)) + b"\n"),
         until=has("api"),
     )
-    assert seen.server.targets[1] == "/api/v1/services?limit=1"
-    assert "resourceVersion=5&" in seen.server.targets[2]
+    assert seen.server.targets[2] == "/api/v1/services?limit=1"
+    assert "resourceVersion=5&" in seen.server.targets[3]
 
 
 @pytest.mark.parametrize(
@@ -208,9 +241,11 @@ def test_a_server_that_dies_is_found_again_and_asked_from_where_it_was() -> None
 )
 def test_an_expired_version_leads_to_a_new_list(gone: Behaviour) -> None:
     seen = observe(
-        streams(*LISTED, bookmark(6) + b"\n", close=True),
+        LISTED,
+        streams(bookmark(6) + b"\n", close=True),
         gone,
-        streams(event("ADDED", service("api", 9)) + b"\n", bookmark(9, end=True) + b"\n"),
+        answer(page(9, service("api", 9))),
+        streams(),
         until=has("api"),
     )
     assert seen.cluster.names == {"api"}
@@ -220,11 +255,12 @@ def test_an_expired_version_leads_to_a_new_list(gone: Behaviour) -> None:
 def test_an_object_that_cant_be_decoded_is_read_again_beside_the_watch() -> None:
     broken = event("MODIFIED", service("web", 6, ip="???")).replace(b"???", b"\xff") + b"\n"
     seen = observe(
-        streams(*LISTED, broken),
+        LISTED,
+        streams(broken),
         answer(page(7, service("web", 7))),
         until=lambda seen: seen.cluster.stamp(Key("shop", "web")) == ("uid-web", "7"),
     )
-    assert seen.server.targets[1] == "/api/v1/namespaces/shop/services?fieldSelector=metadata.name%3Dweb"
+    assert seen.server.targets[2] == "/api/v1/namespaces/shop/services?fieldSelector=metadata.name%3Dweb"
     assert seen.server.connections == 2
 
 
@@ -233,8 +269,8 @@ def test_a_list_too_large_is_asked_for_in_smaller_pages() -> None:
         gzip.compress(b'{"metadata":{"resourceVersion":"1"},"items":[' + b" " * (65 << 20) + b"]}"),
         Content_Encoding="gzip",
     )
-    seen = observe(answer(b"", 422), bomb, answer(page(9, service("web", 1))), streams())
-    assert seen.server.targets[1:3] == ["/api/v1/services?limit=500", "/api/v1/services?limit=250"]
+    seen = observe(bomb, answer(page(9, service("web", 1))), streams())
+    assert seen.server.targets[:2] == ["/api/v1/services?limit=500", "/api/v1/services?limit=250"]
     assert seen.cluster.names == {"web"}
 
 
@@ -253,7 +289,7 @@ def test_status_tells_of_trouble() -> None:
 
 def test_status_tells_of_age() -> None:
     async def seven_seconds_later() -> ResourceStatus:
-        async with serving(streams(*LISTED)) as server:
+        async with serving(LISTED, streams()) as server:
             seen = Observed(server, optional=False)
             task = asyncio.create_task(seen.source.run())
             await asyncio.sleep(7)
@@ -266,9 +302,7 @@ def test_status_tells_of_age() -> None:
 
 
 def test_others_get_their_turn_while_a_page_is_decoded() -> None:
-    class Whole:
-        async def read(self, _: float) -> bytes:
-            return page(9, *(service(f"s{number}", number) for number in range(10_000)))
+    whole = page(9, *(service(f"s{number}", number) for number in range(10_000)))
 
     async def turns_of_others() -> int:
         turns = 0
@@ -279,10 +313,10 @@ def test_others_get_their_turn_while_a_page_is_decoded() -> None:
                 turns += 1
                 await asyncio.sleep(0)
 
-        async with serving(stalls) as server:
+        async with serving(stalls) as server, asyncio.TaskGroup() as beside:
             feed = Observed(server, optional=False).source._feeds["services"]
             task = asyncio.create_task(others())
-            await feed._page(Whole())  # type: ignore[arg-type] # all that is used of a response
+            await feed._page(whole, beside)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         return turns
