@@ -1,149 +1,173 @@
-"""Admission: which of the datagrams taken from a socket are answered when there are more than can be.
+"""Admission: who is let into a socket's queue while more comes than can be answered.
 
-The kernel's queue is finite and first come, first served: who sends most has most of it, and everybody else
-loses with him. But to take a datagram costs a fraction of answering it. So while a socket stays backlogged,
-more is taken than answered, the queue stays short, and what is answered is shared out by client (max-min: who
-asks for little gets it all; of who is cut, the oldest go first). Without a backlog nothing is ever dropped,
-and none of this runs. A client is an IPv4 address, or an IPv6 /64; all behind one address share one share.
+The kernel's queue is finite and first come, first served: who sends most has most of it, and everybody else waits and loses
+with him. So while it overflows, every hundredth of a second it is counted who asked for how much; what can be answered is
+shared out by client (max-min: who asks for little gets it all), and what is beyond a client's share is kept out by a sieve
+on the socket, at no cost to the worker. What is in the queue is answered, and a burst that the queue can hold costs nobody
+anything. Without pressure none of this runs. A client is an IPv4 address, or an IPv6 /64; all behind one share one share.
 
-What it can't do: help against sources that are forged at random, each of them a client who asks little (these
-share alike with the honest); tell the clients of one address apart; or keep pace with more than can be taken,
-some 4 to 5 times of what can be answered, where the kernel drops blindly again. Replies aren't limited by rate.
-
-Jain's index: R. Jain, D. Chiu, W. Hawe, A Quantitative Measure of Fairness and Discrimination, 1984.
+Where everybody asks for more than a share there is nobody to protect: then nothing is sieved, and the full queue drops. So it
+is, too, with sources that are forged at random, each of them a client who asks for little. Replies aren't limited by rate.
 """
 
+import asyncio
+import math
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
-from kdns.serve.mmsg import SLOTS
+from kdns.serve.sieve import MOST, OPEN, Chances, Client, Sieve
 
-Client = TypeVar("Client", bound=Hashable)
-
-# Wakes in a row that left a backlog, each of 256 datagrams: after some 5 ms of it clients are compared,
+# Wakes in a row that left a backlog, each of 256 datagrams, after which clients are counted: 5 ms. Calm wakes take 1 or 2.
 NOTICE: Final = 4
-# and after more than the largest queue (some 11,000) holds, it is no burst. What has gathered while nobody answered,
-# before a worker's first wake, is answered in full.
-PATIENCE: Final = 48
-# Of a full batch at least so many are answered. Where all ask alike, dropping keeps the queue short and helps nobody
-# else: most of the time goes to answers, and the kernel drops the rest. Where few ask for most, it goes to the others.
-LEAST_ALIKE: Final = 32
-LEAST_UNEVEN: Final = 8
-# Jain's index of what clients ask for, from which on they are alike: 1 if all ask for the same, 1/n if one for all.
-_ALIKE: Final = 2 / 3
-# Batches over which clients are compared; the table has a row for each of their datagrams at the most.
-WINDOW: Final = 16
-# Batches in a row that weren't full, and of which all was answered, after which there is no pressure any more.
-RELIEF: Final = 1024
+# Between settlements. At 200,000 answers a second 2,000 datagrams are counted in it, and to settle for one flood takes 40 us.
+WINDOW_S: Final = 0.01
+# Of what is answered by a worker that is never idle, so much is let in: others find a queue that is nearly empty.
+_SHARE: Final = 0.9
+# As long as the queue is full, so much of that: it is gone after a few windows, and nobody is kept out for longer.
+_DRAIN: Final = 0.25
+# What can be answered may have been measured while something else had the core. So more is let in by and by, 10 % a second,
+_CREEP: Final = 1.001
+# and sooner where wakes find few datagrams: at 4 of them a worker does some three quarters of what it can.
+_STRIDE: Final = 1.1
+_FEW: Final = 4
+# Windows without anything to keep out, or without anybody to protect, after which that is believed: a second.
+RELIEF: Final = 100
 
 
 class Admission:
-    """Of one socket. While pressed, each batch is to be admitted; otherwise all of it is answered."""
+    """To one socket, from the event loop. While pressed, each wake and what it took from the socket is to be noted."""
 
-    __slots__ = ("_asked", "_batches", "_least", "_patient", "_quota", "backlog", "dropped", "pressed")
+    __slots__ = (
+        "_calm",
+        "_chances",
+        "_left",
+        "_loop",
+        "_queue",
+        "_room",
+        "_seen",
+        "_sieve",
+        "_since",
+        "_timer",
+        "_unprotected",
+        "_wakes",
+        "backlog",
+        "pressed",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, sieve: Sieve, loop: asyncio.AbstractEventLoop) -> None:
         self.pressed = False
-        self.backlog = NOTICE - PATIENCE  # wakes in a row that left one
-        self.dropped = 0  # datagrams
-        self._patient = True  # it may still be a burst
-        self._quota = SLOTS  # answers to a full batch; what is above SLOTS counts towards relief
-        self._least = SLOTS
-        self._asked: Counter[Hashable] = Counter()  # datagrams by client in this window
-        self._batches = 0  # of this window
+        self.backlog = 0  # wakes in a row that left one, before there is pressure
+        self._sieve = sieve
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._chances = OPEN
+        self._room = math.inf  # datagrams a second
+        self._calm = self._unprotected = 0  # windows in a row: without anything to keep out, without anybody to protect
+        self._begin_window()
 
-    def backlogged(self) -> None:
-        """A wake has ended, and there is more in the socket."""
-        self.backlog += 1
-        if self.backlog >= NOTICE:
-            self.pressed = True
-            self._patient = self._patient and self.backlog < PATIENCE
+    @property
+    def dropped(self) -> int:
+        """Datagrams that the kernel has dropped from this socket since then."""
+        return self._sieve.queue().dropped
 
-    def drained(self) -> None:
-        """A wake has ended since there was nothing more."""
-        self.backlog = 0
-
-    def admit(self, clients: Sequence[Hashable]) -> list[tuple[int, int]]:
-        """What to answer of a batch, by who sent each: runs of neighbouring slots, from the first up to before the end.
-
-        All of it unless there are more than the quota, which falls as long as batches are full
-        and rises when they aren't. Only to be called while pressed.
-        """
-        if not clients:
-            return []
-        count = len(clients)
-        self._adapt(full=count == SLOTS)
-        asked = Counter(clients)
-        self._note(asked)
-        if count <= self._quota:
-            return [(0, count)]
-        self.dropped += count - self._quota
-        if len(asked) == 1:
-            return [(count - self._quota, count)]
-        ordered = sorted(asked, key=self._asked.__getitem__)
-        return newest(clients, shares({client: asked[client] for client in ordered}, self._quota))
-
-    def _adapt(self, *, full: bool) -> None:
-        if full:
-            step = 2 if self._least == LEAST_UNEVEN else 1  # the others are waiting
-            self._quota = max(self._least, min(self._quota, SLOTS) - step)
+    def woke(self, *, left: bool) -> None:
+        """A wake has ended, and has left something in the socket or not."""
+        if self.pressed:
+            self._wakes += 1
+            self._left += left
+        elif left:
+            self.backlog += 1
+            if self.backlog >= NOTICE:
+                self._press()
         else:
-            self._quota += 1
-            if self._quota >= SLOTS + RELIEF:
-                self._relieve()
+            self.backlog = 0
 
-    def _relieve(self) -> None:
-        self.pressed = False
-        self.backlog = 0
-        self._patient = True
-        self._quota = self._least = SLOTS
-        self._asked, self._batches = Counter(), 0
+    def note(self, clients: Iterable[Client]) -> None:
+        """Who sent the datagrams that were just taken; only while pressed."""
+        self._seen.update(clients)
 
-    def _note(self, asked: Counter[Hashable]) -> None:
-        """Adds a batch to the window; at its end looks whether clients are alike, and begins another."""
-        table = self._asked
-        for client, count in asked.items():
-            table[client] += count
-        self._batches += 1
-        if self._batches >= WINDOW:
-            alike = evenness(table.values()) >= _ALIKE
-            self._least = LEAST_UNEVEN if not alike else SLOTS if self._patient else LEAST_ALIKE
-            self._asked, self._batches = Counter(asked), 0
+    def close(self) -> None:
+        """Leaves the socket open to all."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._sieve.put(OPEN)
+
+    def _press(self) -> None:
+        self.pressed = True
+        self._calm = self._unprotected = 0
+        self._begin_window()
+        self._timer = self._loop.call_later(WINDOW_S, self._settle)
+
+    def _begin_window(self) -> None:
+        self._since, self._queue = self._loop.time(), self._sieve.queue()
+        self._wakes = self._left = 0
+        self._seen: Counter[Client] = Counter()
+
+    def _settle(self) -> None:
+        """Decides by the window that ends who is kept out in the next, or that the pressure is over."""
+        chances = self._decide()
+        busy = self._left * 2 > self._wakes
+        self._calm = 0 if busy or chances != OPEN else self._calm + 1
+        if chances != OPEN or self._chances != OPEN:
+            try:
+                self._sieve.put(chances)
+            except OSError:  # the system won't have it; what the full queue drops is all that is dropped
+                chances = OPEN
+        self._chances = chances
+        if self._calm < RELIEF:
+            self._begin_window()
+            self._timer = self._loop.call_later(WINDOW_S, self._settle)
+        else:
+            self.pressed = False
+            self.backlog = 0
+            self._timer = None
+
+    def _decide(self) -> Chances:
+        passed, queue = self._loop.time() - self._since, self._sieve.queue()
+        busy = self._left * 2 > self._wakes
+        taken = self._seen.total()
+        if busy:
+            self._room = taken / passed * _SHARE
+        else:
+            self._room *= _STRIDE if taken < _FEW * self._wakes else _CREEP
+        grows = queue.dropped > self._queue.dropped or queue.octets > self._queue.octets
+        if not taken or (self._chances == OPEN and not (busy and grows)):
+            return OPEN
+        # Only a full queue drops others than the sieve does, and as blindly.
+        asked = demand(self._seen, self._chances, taken + queue.dropped - self._queue.dropped if busy else None)
+        most = level(asked.values(), self._room * passed)
+        self._unprotected = 0 if min(asked.values()) <= most else self._unprotected + 1
+        if self._unprotected >= RELIEF or (self._chances == OPEN and self._unprotected):
+            return OPEN
+        return cut(asked, most, _DRAIN if busy else 1.0)
 
 
-def evenness(asked: Collection[int]) -> float:
-    """Jain's index of what clients, at least one, ask for."""
-    return sum(asked) ** 2 / (len(asked) * sum(count * count for count in asked))
+def demand(seen: Mapping[Client, int], chances: Chances, total: int | None = None) -> dict[Client, float]:
+    """What each client asked for, by what was seen of it through a sieve of these chances; in all so much, if that is known."""
+    asked = {client: count / chances[client] for client, count in seen.items()}
+    scale = 1.0 if total is None else total / sum(asked.values())
+    return {client: count * scale for client, count in asked.items()}
 
 
-def shares(asked: Mapping[Client, int], quota: int) -> dict[Client, int]:
-    """How many each client gets so that they are quota in all, which they asked for at least.
+def level(asked: Collection[float], room: float) -> float:
+    """The most that a client is given so that all get as much as there is room for; infinite if there is room for all."""
+    left = room
+    for waiting, each in zip(range(len(asked), 0, -1), sorted(asked), strict=True):
+        if each * waiting > left:
+            return left / waiting
+        left -= each
+    return math.inf
 
-    Max-min: nobody gets more while somebody who gets less is cut. Where there isn't one for
-    each, those named first get it.
+
+def cut(asked: Mapping[Client, float], most: float, part: float) -> Chances:
+    """What lets through of each client who asked for more than the most a part of the most; of the rest everything.
+
+    Of more clients than a sieve has room for, those who asked for less than these share one chance with the rest.
     """
-    if quota < len(asked):
-        return {client: int(place < quota) for place, client in enumerate(asked)}
-    given, left = {}, quota
-    for waiting, client in zip(range(len(asked), 0, -1), sorted(asked, key=asked.__getitem__), strict=True):
-        given[client] = min(asked[client], left // waiting)
-        left -= given[client]
-    return given
-
-
-def newest(clients: Sequence[Client], left: dict[Client, int]) -> list[tuple[int, int]]:
-    """The runs of slots that have the newest datagrams of each client, as many as are left to it; the last run first."""
-    runs: list[tuple[int, int]] = []
-    end = 0  # of the run that grows; 0: none does
-    for slot in range(len(clients) - 1, -1, -1):
-        client = clients[slot]
-        if left[client]:
-            left[client] -= 1
-            end = end or slot + 1
-        elif end:
-            runs.append((slot + 1, end))
-            end = 0
-    if end:
-        runs.append((0, end))
-    return runs
+    heavy = sorted((client for client in asked if asked[client] > most), key=asked.__getitem__, reverse=True)
+    of = {client: most / asked[client] * part for client in heavy[:MOST]}
+    if len(heavy) <= MOST:
+        return Chances(of)
+    rest = [count for client, count in asked.items() if client not in of]
+    return Chances(of, sum(min(count, most) for count in rest) / sum(rest))

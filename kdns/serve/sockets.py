@@ -14,10 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from kdns.config.settings import Address, SettingsError
 
-# A socket's queue holds what comes while its worker loads an image or is being replaced. A small
-# datagram costs the kernel 768 octets and more, so this is some thousands of queries, a tenth of a
-# second at 30,000 a second. The kernel cuts it to net.core.rmem_max (often 208 KiB), silently.
-_RECEIVE_BYTES: Final = 4 << 20
+# A socket's queue holds what comes while its worker loads an image or is being replaced. A small datagram
+# costs the kernel 768 octets of twice this, so it is some 5,000 queries: a sixth of a second at 30,000 a second.
+# Under overload the last of them waits for all others, 27 ms at 200,000 a second; with 4 MiB it was more than the
+# 50 ms that anybody is to wait. The kernel cuts it to net.core.rmem_max (often 208 KiB), silently.
+_RECEIVE_BYTES: Final = 2 << 20
 # TCP connections that the kernel finishes before a worker accepts them; it cuts this to net.core.somaxconn.
 BACKLOG: Final = 1024
 # Tries at finding a port that is free for UDP and for TCP.

@@ -8,7 +8,7 @@ without a reply (yet) ends a run. What each trick is worth is in docs/measuremen
 On a wildcard socket each query comes with the address it was sent to (IP_PKTINFO, RFC 3542
 section 6.1), and its reply leaves from there. The work of one wake is bounded, so that TCP,
 the channel and timers get their turn. Where the system has no recvmmsg, PlainDoor does the
-same one datagram at a time, and drops none.
+same one datagram at a time, and lets in whoever comes.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from kdns.serve.admission import Admission
 from kdns.serve.memo import Memo
 from kdns.serve.mmsg import SLOT_BYTES, SLOTS, Batch
 from kdns.serve.responder import Responder
+from kdns.serve.sieve import Sieve
 from kdns.steps.chain import Peer
 
 # Datagrams taken per wake: at 5 µs each others wait for 1.3 ms at the most.
@@ -45,7 +46,7 @@ class Door:
 
     def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         self.unsent = 0  # replies that the kernel didn't take
-        self.admission = Admission()
+        self.admission = Admission(Sieve(sock), loop)
         self._socket = sock
         self._responder = responder
         self._memo = memo
@@ -60,6 +61,7 @@ class Door:
     def close(self) -> None:
         """Answers what is queued, and takes no more queries; replies still to come are sent."""
         self.serve()
+        self.admission.close()
         self._loop.remove_reader(self._socket.fileno())
 
 
@@ -98,20 +100,18 @@ class BatchDoor(Door):
         self._place = responder.door.place
 
     def serve(self) -> None:
-        """As Door.serve, but for what admission drops under pressure."""
+        """As Door.serve."""
         batch, admission = self._batch, self.admission
         for _ in range(_WAKE // SLOTS):
             count = batch.receive()
+            self._reply(count)
             if admission.pressed:
-                for first, end in admission.admit(batch.clients(count)):
-                    self._reply(first, end)
-            else:
-                self._reply(0, count)
+                admission.note(batch.clients(count))
             if count < SLOTS:
-                if admission.backlog:
-                    admission.drained()
+                if admission.pressed or admission.backlog:
+                    admission.woke(left=False)
                 return
-        admission.backlogged()
+        admission.woke(left=True)
 
     def send_later(self, name: bytes, control: bytes, reply: bytes) -> None:
         """Sends a reply once all that has come in by now has been seen, together with the others.
@@ -133,14 +133,14 @@ class BatchDoor(Door):
                 batch.place(slot, name, control, reply)
             self.unsent += batch.send(0, len(run))
 
-    def _reply(self, run: int, end: int) -> None:
-        """Replies to what is in the slots from run up to before end."""
+    def _reply(self, end: int) -> None:
+        """Replies to what is in the slots up to before end."""
         batch = self._batch
         room, lengths, sizes = batch.room, batch.lengths, batch.sizes
         replies = self._memo.replies  # anew for each batch: the memo's generations change
         place = self._place
-        at = run * SLOT_BYTES
-        for slot in range(run, end):
+        run = at = 0
+        for slot in range(end):
             found = replies.get(room[at + 2 : at + lengths[slot]])
             if found is not None:
                 found.cell[place] += 1

@@ -1,200 +1,193 @@
-"""Admission: nothing is dropped without a backlog, and under one who asks for little gets it all."""
+"""Admission: shares are max-min, and nobody is kept out without an overload or without somebody to protect."""
 
-from collections import Counter
-from collections.abc import Sequence
-from fractions import Fraction
+import asyncio
+import math
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdns.serve.admission import (
-    LEAST_ALIKE,
-    LEAST_UNEVEN,
-    NOTICE,
-    PATIENCE,
-    RELIEF,
-    WINDOW,
-    Admission,
-    evenness,
-    newest,
-    shares,
-)
-from kdns.serve.mmsg import SLOTS
+from kdns.serve.admission import NOTICE, RELIEF, WINDOW_S, Admission, cut, demand, level
+from kdns.serve.sieve import MOST, OPEN, Chances, Client, Queue, Sieve
 
-FLOOD = "flood"
-BATCHES = st.lists(st.sampled_from("abcdefgh"), max_size=SLOTS)
-DEMANDS = st.dictionaries(st.integers(0, 99), st.integers(1, SLOTS), min_size=1, max_size=SLOTS)
+FLOOD: Client = 1
+OTHERS: list[Client] = [2, 3, 4]
+# What is taken of 256 datagrams in a wake where one floods.
+TAKEN = [FLOOD] * 253 + OTHERS
+DEMANDS = st.dictionaries(st.integers(0, 99), st.floats(1, 1e6), min_size=1, max_size=80)
 
 
-def backlogged(admission: Admission, wakes: int) -> Admission:
-    """After so many wakes in a row that left something in the socket."""
-    for _ in range(wakes):
-        admission.backlogged()
-    return admission
+class Clock(asyncio.SelectorEventLoop):
+    """An event loop whose time is told, and of which one thing is asked: to call later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
 
 
-def serving() -> Admission:
-    """After the socket's first wakes."""
-    admission = Admission()
-    admission.drained()
-    return admission
+class Kernel(Sieve):
+    """What a sieve is told, and what its queue is said to be."""
+
+    def __init__(self) -> None:
+        self.told = OPEN
+        self.refuses = False
+        self.octets = self.dropped = 0
+
+    def put(self, chances: Chances) -> None:
+        if self.refuses and chances != OPEN:
+            raise OSError
+        self.told = chances
+
+    def queue(self) -> Queue:
+        return Queue(self.octets, self.dropped)
 
 
-def pressed() -> Admission:
-    """Under more than a burst, with clients compared already."""
-    admission = backlogged(serving(), PATIENCE)
-    for _ in range(WINDOW):
-        admission.admit([FLOOD])
-    return admission
+class Overloaded:
+    """Admission, and windows in which a worker is never idle."""
+
+    def __init__(self, loop: Clock) -> None:
+        self.loop = loop
+        self.kernel = Kernel()
+        self.admission = Admission(self.kernel, loop)
+        for _ in range(NOTICE):
+            self.admission.woke(left=True)
+
+    def window(self, taken: list[Client], *, left: bool = True, dropped: int = 0, wakes: int = 8) -> Chances:
+        """Of one window in which each wake took that; what the sieve is told at its end."""
+        for _ in range(wakes):
+            self.admission.note(taken)
+            self.admission.woke(left=left)
+        self.kernel.dropped += dropped
+        self.loop.now += WINDOW_S
+        self.loop.call_soon(self.loop.stop)
+        self.loop.run_forever()
+        return self.kernel.told
 
 
-def beside_the_flood(*others: str) -> list[str]:
-    """A full batch with a datagram of each of the others somewhere in it."""
-    batch = [FLOOD] * SLOTS
-    for place, other in enumerate(others):
-        batch[place * 7] = other
-    return batch
+@pytest.fixture
+def loop() -> Iterator[Clock]:
+    made = Clock()
+    yield made
+    made.close()
 
 
-def answered(batch: Sequence[str], runs: Sequence[tuple[int, int]]) -> list[str]:
-    """Who is answered, a datagram each."""
-    return [batch[slot] for first, end in runs for slot in range(first, end)]
-
-
-def test_what_gathered_before_the_first_wake_is_no_pressure() -> None:
-    assert not backlogged(Admission(), PATIENCE - 1).pressed
-    assert backlogged(Admission(), PATIENCE).pressed
-
-
-def test_only_wakes_in_a_row_that_left_a_backlog_are_pressure() -> None:
-    admission = backlogged(serving(), NOTICE - 1)
-    admission.drained()
-    assert not backlogged(admission, NOTICE - 1).pressed
-    assert backlogged(admission, 1).pressed
-
-
-def test_a_burst_of_one_client_or_of_many_alike_is_answered_in_full() -> None:
-    for batch in ([FLOOD] * SLOTS, [f"client {slot % 16}" for slot in range(SLOTS)]):
-        admission = backlogged(serving(), NOTICE)
-        for _ in range(PATIENCE - NOTICE - 1):
-            assert [admission.admit(batch) for _ in range(4)] == [[(0, SLOTS)]] * 4
-            admission.backlogged()
-        assert admission.dropped == 0
-
-
-def test_batches_that_are_not_full_are_answered_in_full() -> None:
-    admission = pressed()
-    for _ in range(RELIEF // 2):
-        assert admission.admit([FLOOD] * (SLOTS - 1)) == [(0, SLOTS - 1)]
-    assert admission.dropped == 0
-
-
-def test_nothing_that_came_is_nothing_to_answer() -> None:
-    assert pressed().admit([]) == []
-
-
-def test_a_queue_that_stays_full_is_answered_less_and_less_down_to_the_least() -> None:
-    admission = pressed()
-    kept = [sum(end - first for first, end in admission.admit([FLOOD] * SLOTS)) for _ in range(SLOTS)]
-    assert kept == [max(LEAST_ALIKE, SLOTS - 1 - turn) for turn in range(SLOTS)]
-    assert admission.dropped == SLOTS * SLOTS - sum(kept)
-
-
-def test_of_a_client_who_is_cut_the_oldest_go_first() -> None:
-    admission = pressed()
-    assert [admission.admit([FLOOD] * SLOTS) for _ in range(3)] == [[(1, SLOTS)], [(2, SLOTS)], [(3, SLOTS)]]
-
-
-def test_who_asks_for_little_gets_it_all_beside_a_flood() -> None:
-    admission = backlogged(serving(), NOTICE)
-    batch = beside_the_flood("a", "b", "c")
-    for _ in range(4 * WINDOW):
-        found = Counter(answered(batch, admission.admit(batch)))
-        assert (found["a"], found["b"], found["c"]) == (1, 1, 1)
-    assert found[FLOOD] == LEAST_UNEVEN - 3
-
-
-def test_where_all_ask_alike_most_of_the_server_s_time_goes_to_answers() -> None:
-    admission = pressed()
-    batch = [f"client {slot % 16}" for slot in range(SLOTS)]
-    for _ in range(4 * WINDOW):
-        found = Counter(answered(batch, admission.admit(batch)))
-    assert set(found.values()) == {LEAST_ALIKE // 16}
-
-
-def test_where_there_is_not_one_for_each_those_who_asked_least_before_get_it() -> None:
-    admission = pressed()
-    often = [f"often {slot % 16}" for slot in range(SLOTS)]
-    for _ in range(2 * LEAST_ALIKE):
-        admission.admit(often)
-    batch = [f"new {slot}" if slot < 20 else f"often {slot % 16}" for slot in range(40)] + [
-        f"late {n}" for n in range(24)
-    ]
-    found = answered(batch, admission.admit(batch))
-    assert len(found) == LEAST_ALIKE
-    assert not [client for client in found if client.startswith("often")]
-
-
-def test_pressure_ends_after_enough_batches_in_a_row_that_were_not_full() -> None:
-    admission = pressed()
-    admission.admit([FLOOD] * SLOTS)
-    for _ in range(RELIEF):
-        assert admission.pressed
-        admission.admit([FLOOD])
-    admission.admit([FLOOD])
+def test_only_wakes_in_a_row_that_left_a_backlog_are_pressure(loop: Clock) -> None:
+    admission = Admission(Kernel(), loop)
+    for left in (True,) * (NOTICE - 1) + (False,) + (True,) * (NOTICE - 1):
+        admission.woke(left=left)
     assert not admission.pressed
-    assert admission.backlog == 0
-    assert admission.dropped == 1
+    admission.woke(left=True)
+    assert admission.pressed
 
 
-def test_clients_are_remembered_for_a_window_only() -> None:
-    admission = pressed()
-    for turn in range(3 * WINDOW):
-        admission.admit([f"{turn} {slot}" for slot in range(SLOTS)])
-        assert len(admission._asked) <= WINDOW * SLOTS
+def test_a_burst_that_the_queue_holds_keeps_nobody_out(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    for _ in range(10):
+        assert overloaded.window(TAKEN) == OPEN
 
 
-@given(st.lists(BATCHES, max_size=40))
-def test_every_batch_is_answered_or_counted_as_dropped(batches: list[list[str]]) -> None:
-    admission = pressed()
-    for batch in batches:
-        before = admission.dropped
-        runs = admission.admit(batch)
-        slots = [slot for first, end in runs for slot in range(first, end)]
-        assert len(set(slots)) == len(slots) == len(batch) - (admission.dropped - before)
-        assert set(slots) <= set(range(len(batch)))
-        assert all(first < end for first, end in runs)
+def test_a_flood_is_kept_out_and_the_others_are_not(loop: Clock) -> None:
+    told = Overloaded(loop).window(TAKEN, dropped=10 * 8 * 256)
+    assert set(told.of) == {FLOOD}
+    assert told.others == 1
+    assert told.of[FLOOD] < 1 / 11
 
 
-@given(DEMANDS, st.integers(0, SLOTS))
-def test_shares_are_max_min(asked: dict[int, int], quota: int) -> None:
-    quota = min(quota, sum(asked.values()))
-    given_out = shares(asked, quota)
-    assert sum(given_out.values()) == quota
-    assert all(0 <= given_out[client] <= asked[client] for client in asked)
-    cut = [given_out[client] for client in asked if given_out[client] < asked[client]]
-    if cut:  # one may have one more than another, where the quota doesn't divide
-        assert max(given_out.values()) <= min(cut) + 1
+def test_a_queue_that_grows_is_an_overload_before_it_is_full(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    overloaded.kernel.octets = 1
+    assert set(overloaded.window(TAKEN).of) == {FLOOD}
 
 
-@given(BATCHES, st.integers(0, 10))
-def test_the_newest_of_each_client_are_those_that_are_kept(batch: list[str], left: int) -> None:
-    runs = newest(batch, dict.fromkeys(batch, left))
-    kept = {slot for first, end in runs for slot in range(first, end)}
-    for client in set(batch):
-        slots = [slot for slot, each in enumerate(batch) if each == client]
-        assert kept & set(slots) == set(slots[max(0, len(slots) - left) :])
+def test_while_the_queue_is_full_less_is_let_in_than_afterwards(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    full = overloaded.window(TAKEN, dropped=10 * 8 * 256)
+    rate = round(full.of[FLOOD] * 11 * 253)
+    afterwards = overloaded.window([FLOOD] * rate + OTHERS, left=False, dropped=9 * 8 * 256)
+    assert afterwards.of[FLOOD] > 3 * full.of[FLOOD]
 
 
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        ([5], Fraction(1)),
-        ([5, 5, 5], Fraction(1)),
-        ([3, 1], Fraction(4, 5)),
-        ([62, 1, 1], Fraction(4096, 3 * 3846)),
-    ],
-)
-def test_evenness_is_jain_s_index(asked: list[int], expected: Fraction) -> None:
-    assert evenness(asked) == pytest.approx(float(expected))
+def test_a_flood_stays_out_as_long_as_it_lasts_and_no_longer(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    chance = overloaded.window(TAKEN, dropped=10 * 8 * 256).of[FLOOD]
+    for _ in range(3 * RELIEF):
+        chance = overloaded.window([FLOOD] * round(11 * 253 * chance) + OTHERS, left=False).of[FLOOD]
+        assert chance < 1 / 8
+    assert overloaded.window(OTHERS, left=False) == OPEN
+
+
+def test_who_is_alone_or_like_all_others_is_not_kept_out(loop: Clock) -> None:
+    for taken in ([FLOOD] * 256, [*range(16)] * 16):
+        overloaded = Overloaded(loop)
+        for _ in range(2 * RELIEF):
+            assert overloaded.window(list(taken), dropped=10 * 8 * 256) == OPEN
+
+
+def test_nobody_is_kept_out_once_there_was_nobody_to_protect_for_long(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    overloaded.window(TAKEN, dropped=10 * 8 * 256)
+    told = [overloaded.window([FLOOD] * 256, dropped=10 * 8 * 256) for _ in range(RELIEF)]
+    assert told[-2] != OPEN
+    assert told[-1] == OPEN
+
+
+def test_nothing_that_came_opens_the_sieve(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    overloaded.window(TAKEN, dropped=10 * 8 * 256)
+    assert overloaded.window([], wakes=0) == OPEN
+
+
+def test_pressure_ends_after_enough_windows_in_which_nobody_was_kept_out(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    overloaded.window(TAKEN, dropped=10 * 8 * 256)
+    for _ in range(RELIEF):
+        assert overloaded.admission.pressed
+        assert overloaded.window(OTHERS, left=False) == OPEN
+    assert not overloaded.admission.pressed
+    assert overloaded.admission.backlog == 0
+
+
+def test_where_the_system_has_no_sieve_the_full_queue_drops(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    overloaded.kernel.refuses = True
+    for _ in range(3):
+        assert overloaded.window(TAKEN, dropped=10 * 8 * 256) == OPEN
+    assert overloaded.admission.dropped == 30 * 8 * 256
+
+
+def test_a_closed_door_keeps_nobody_out(loop: Clock) -> None:
+    overloaded = Overloaded(loop)
+    overloaded.window(TAKEN, dropped=10 * 8 * 256)
+    overloaded.admission.close()
+    assert overloaded.window(TAKEN, dropped=10 * 8 * 256) == OPEN
+
+
+@given(DEMANDS, st.floats(1, 1e7))
+def test_shares_are_max_min(asked: dict[Client, float], room: float) -> None:
+    most = level(asked.values(), room)
+    if sum(asked.values()) <= room:
+        assert most == math.inf
+    else:
+        assert sum(min(each, most) for each in asked.values()) == pytest.approx(room)
+
+
+@given(DEMANDS, st.floats(1, 1e7))
+def test_what_a_sieve_lets_through_is_what_there_is_room_for(asked: dict[Client, float], room: float) -> None:
+    most = level(asked.values(), room)
+    chances = cut(asked, most, 1.0)
+    assert len(chances.of) <= MOST
+    let_in = {client: count * chances[client] for client, count in asked.items()}
+    assert sum(let_in.values()) == pytest.approx(min(room, sum(asked.values())))
+    assert all(let_in[client] == pytest.approx(min(asked[client], most)) for client in chances.of)
+    assert {client for client in asked if asked[client] > most} >= set(chances.of)
+
+
+@given(st.dictionaries(st.integers(0, 9), st.integers(1, 1000), min_size=1), st.floats(0.01, 1))
+def test_what_was_asked_for_is_what_was_seen_and_what_was_kept_out(seen: dict[Client, int], chance: float) -> None:
+    chances = Chances({0: chance})
+    assert demand(seen, chances) == {each: seen[each] / (chance if each == 0 else 1) for each in seen}
+    assert sum(demand(seen, chances, 5000).values()) == pytest.approx(5000)

@@ -120,7 +120,7 @@ def test_sockets_do_not_block_and_are_not_inherited_by_programs(opened: ExitStac
 def test_the_receive_queue_is_as_large_as_the_kernel_gives(opened: ExitStack) -> None:
     ((udp, _),) = listen(opened, Address("127.0.0.1", 0))
     limit = int(Path("/proc/sys/net/core/rmem_max").read_text())
-    expected = min(4 << 20, limit) * 2  # the kernel doubles it for its own needs
+    expected = min(2 << 20, limit) * 2  # the kernel doubles it for its own needs
     assert udp[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == expected
 
 
