@@ -11,6 +11,8 @@ import struct
 from hashlib import blake2s
 from typing import Final
 
+from kdns.dns.wire import option
+
 OPTION: Final = 10
 CLIENT_BYTES: Final = 8
 SECRET_BYTES: Final = 16
@@ -21,14 +23,8 @@ _HEAD: Final = struct.Struct("!HH")
 
 def client_cookie(options: bytes) -> bytes | None:
     """The client's 8 octets of the first cookie among EDNS options, which parse has checked; None without one."""
-    position = 0
-    while position < len(options):
-        code, length = _HEAD.unpack_from(options, position)
-        position += 4
-        if code == OPTION:
-            return options[position : position + CLIENT_BYTES]
-        position += length
-    return None
+    cookie = option(options, OPTION)
+    return None if cookie is None else cookie[:CLIENT_BYTES]
 
 
 def cookie_option(client: bytes, address: str, secret: bytes, now_s: int) -> bytes:

@@ -3,7 +3,8 @@
 Only the header, the one question and the OPT record are decoded; any other record is
 stepped over (parser rules P1 to P12). Nothing but QueryError and Ignored comes out of parse.
 What a server does with the question, refuse a class or a transfer for instance, isn't decided here.
-Standards: RFC 1035 sections 4.1.1 and 4.1.2, RFC 6891, RFC 6895, RFC 9619 (one question), RFC 9267.
+Standards: RFC 1035 sections 4.1.1 and 4.1.2, RFC 6891, RFC 6895, RFC 7873 section 5.4 (none, but a cookie),
+RFC 9619 (one question), RFC 9267.
 """
 
 import struct
@@ -12,7 +13,7 @@ from typing import Any, Final
 from kdns.dns import types
 from kdns.dns.names import Name, fold
 from kdns.dns.records import ExtendedError
-from kdns.dns.wire import HEADER_SIZE, Record, WireError, end_of_plain_name, records_at
+from kdns.dns.wire import HEADER_SIZE, Record, WireError, end_of_plain_name, option, records_at
 
 PLAIN_PAYLOAD: Final = 512  # octets every client takes over UDP (RFC 1035 section 4.2.1)
 
@@ -49,14 +50,18 @@ class QueryError(Exception):
     """The query gets an error reply, made of its 12 header octets alone (P12).
 
     edns says that the reply carries an OPT record, since the client spoke EDNS (RFC 6891 section 7);
-    error is sent only in one.
+    error is sent only in one. Where the rcode is NOERROR, no more than the server's cookie was asked for
+    (RFC 7873 section 5.4), and options are the query's, checked as those of a Query.
     """
 
-    def __init__(self, rcode: int, reason: str, *, edns: bool = False, error: ExtendedError | None = None) -> None:
+    def __init__(
+        self, rcode: int, reason: str, *, edns: bool = False, error: ExtendedError | None = None, options: bytes = b""
+    ) -> None:
         super().__init__(reason)
         self.rcode = rcode
         self.edns = edns
         self.error = error
+        self.options = options
 
 
 class Ignored(Exception):  # noqa: N818 - silence is no error
@@ -133,9 +138,7 @@ def parse(octets: bytes) -> Query:
     if flags & _OPCODES:
         raise QueryError(types.NOTIMP, f"opcode {flags >> 11 & 15}")
     if counts >> 32 != _ONE_QUESTION >> 32:
-        raise QueryError(
-            types.FORMERR, f"{counts >> 48} questions and {counts >> 32 & 0xFFFF} answers, expected 1 and 0"
-        )
+        raise _not_one_question(octets, counts)
     try:
         end = end_of_plain_name(octets, HEADER_SIZE)
         qtype, qclass = _QUESTION(octets, end)
@@ -194,6 +197,19 @@ def _check_options(options: bytes) -> None:
         position += 4 + length
         if position > end or (code == _OPTION_COOKIE and length not in _COOKIE_SIZES):
             raise QueryError(types.FORMERR, f"EDNS option {code} of {length} octets", edns=True)
+
+
+def _not_one_question(octets: bytes, counts: int) -> QueryError:
+    """What a message gets whose counts of questions and answers aren't 1 and 0. Raises QueryError as well."""
+    if counts == 1:  # an additional record and nothing else
+        try:
+            options = _edns(octets, HEADER_SIZE, counts, 0)[-1]
+        except (WireError, struct.error) as error:
+            return QueryError(types.FORMERR, str(error))
+        if option(options, _OPTION_COOKIE) is not None:
+            return QueryError(types.NOERROR, "no question, but a cookie", edns=True, options=options)
+    questions, answers = counts >> 48, counts >> 32 & 0xFFFF
+    return QueryError(types.FORMERR, f"{questions} questions and {answers} answers, expected 1 and 0")
 
 
 def _unaskable(query: Query) -> QueryError:

@@ -83,8 +83,8 @@ def rotate(reply: Reply, by: int) -> bytes:
     return reply.octets if reply.rotation is None else reply.rotation.turn(reply.octets, by)
 
 
-def error(octets: bytes, problem: QueryError, *, recursion: bool) -> bytes:
-    """The reply to octets that are no query, made of the 12 of their header and nothing else (P12).
+def error(octets: bytes, problem: QueryError, *, recursion: bool, options: bytes = b"") -> bytes:
+    """The reply to octets that are no query, made of the 12 of their header and of options of ours alone (P12).
 
     It has no question. Where the opcode isn't QUERY no flag is echoed (the reading of ISC's compliance tests).
     """
@@ -93,7 +93,7 @@ def error(octets: bytes, problem: QueryError, *, recursion: bool) -> bytes:
     if recursion and not flags & _OPCODES:
         flags |= types.RA
     flags |= types.QR | problem.rcode & _EXTENDED
-    opt = opt_record(problem.rcode, do=False, error=problem.error) if problem.edns else b""
+    opt = opt_record(problem.rcode, do=False, options=options, error=problem.error) if problem.edns else b""
     return _HEADER.pack(ident, flags, 0, 0, 0, len(opt) and 1) + opt
 
 

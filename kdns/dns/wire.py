@@ -1,4 +1,4 @@
-"""The octets of a message: where its names and records begin and end (parser rules P1 to P5 and P8).
+"""The octets of a message: where its names, records and options begin and end (parser rules P1 to P5 and P8).
 
 Whoever reads a message steps over it with these functions: every read is bounded by the
 message, a pointer leads only to earlier octets behind the header, and nothing recurses or
@@ -22,6 +22,7 @@ POINTER_LIMIT: Final = 0x4000  # the offsets below it can be pointed at
 _HOPS: Final = 32
 
 _RECORD: Final = struct.Struct("!HHIH")
+_OPTION: Final = struct.Struct("!HH").unpack_from
 
 
 class WireError(ValueError):
@@ -37,6 +38,18 @@ class Record(NamedTuple):
     ttl: int
     data: int  # where its data starts
     end: int
+
+
+def option(options: bytes, code: int) -> bytes | None:
+    """The data of the first EDNS option of that code among options that fill their record exactly; None without one."""
+    position = 0
+    while position < len(options):
+        found, length = _OPTION(options, position)
+        position += 4
+        if found == code:
+            return options[position : position + length]
+        position += length
+    return None
 
 
 def end_of_plain_name(octets: bytes, position: int) -> int:

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from kdns.dns import cookies, foreign, reply, types
+from kdns.dns.keepalive import keepalive_option
 from kdns.dns.query import Ignored, Query, QueryError, parse
 from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Reply
@@ -62,6 +63,7 @@ class Rules(NamedTuple):
     recursion: bool  # whether foreign names are asked for (RA)
     cookie: Callable[[bytes, str], bytes]  # the EDNS option for a client's cookie and address
     clock: Callable[[], float] = time.monotonic  # the loop's, in seconds
+    idle_s: float | None = None  # how long a connection may be silent; None where there are none
 
 
 class Shared:
@@ -121,7 +123,19 @@ class Responder:
     """
 
     __slots__ = (
-        *("_chain", "_clock", "_cookie", "_denials", "_limit", "_log", "_memo", "_passing", "_place", "_recursion"),
+        *(
+            "_chain",
+            "_clock",
+            "_cookie",
+            "_denials",
+            "_idle_s",
+            "_limit",
+            "_log",
+            "_memo",
+            "_passing",
+            "_place",
+            "_recursion",
+        ),
         *("_shared", "_until", "_whole", "door", "tally"),
     )
 
@@ -135,7 +149,7 @@ class Responder:
         self._shared = shared.memo
         self._whole = memo is not shared.memo  # of the shared replies, only whole ones are given
         self._chain = chain
-        self._limit, self._recursion, self._cookie, self._clock = rules
+        self._limit, self._recursion, self._cookie, self._clock, self._idle_s = rules
         self._memo = memo
         self._passing: dict[bytes, Remembered] = {}
         self._until = 0.0  # all of them
@@ -200,14 +214,14 @@ class Responder:
             return denied
         try:
             query = parse(octets)
+            options = self._options(query.options, client) if query.options else b""
         except Ignored:
             self.tally.drop("response" if len(octets) >= 12 else "short")
             return None
         except QueryError as problem:
             self.tally.count(0, problem.rcode, "")
-            return reply.error(octets, problem, recursion=self._recursion)
-
-        options = self._options(query, client) if query.options else b""
+            cookie = self._cookie_option(problem.options, client)
+            return reply.error(octets, problem, recursion=self._recursion, options=cookie)
 
         def finish(outcome: Outcome) -> None:
             send(self._finish(octets, query, outcome, options, remember=False))
@@ -222,9 +236,13 @@ class Responder:
             self._panic(request.query, fault)
             return Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
 
-    def _options(self, query: Query, client: Client) -> bytes:
-        """The EDNS options of the reply: a cookie for who sent one."""
-        cookie = cookies.client_cookie(query.options)
+    def _options(self, asked: bytes, client: Client) -> bytes:
+        """The reply's EDNS options: a cookie for who sent one, and over TCP the time for who asks. Raises QueryError."""
+        keepalive = b"" if self._idle_s is None else keepalive_option(asked, self._idle_s)
+        return self._cookie_option(asked, client) + keepalive
+
+    def _cookie_option(self, asked: bytes, client: Client) -> bytes:
+        cookie = cookies.client_cookie(asked)
         return b"" if cookie is None else self._cookie(cookie, client.host)
 
     def _finish(self, octets: bytes, query: Query, outcome: Outcome, options: bytes, *, remember: bool) -> bytes:

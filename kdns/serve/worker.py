@@ -44,6 +44,7 @@ from kdns.zone.schema import Zone
 # questions; each door for streams keeps of larger ones, which are few, so much more.
 _MEMO_BYTES: Final = 12 << 20
 _LARGE_BYTES: Final = 1 << 20
+_STREAM_LIMITS: Final = StreamLimits()
 # Entries changed between two collections that take everything found so far out of later ones.
 _FREEZE_AFTER: Final = 20_000
 # How long queries wait for the first image, less than the 5 s that clients wait for their first try; then own names are
@@ -101,7 +102,7 @@ class Worker:
             self._doors.append(open_door(sock, self._responder(sock, "udp", memo, shared), memo, self._loop))
         for sock in start.tcp:
             responder = self._responder(sock, "tcp", Memo(_LARGE_BYTES), shared)
-            self._streams.append(await serve_stream(sock, responder.converse, StreamLimits()))
+            self._streams.append(await serve_stream(sock, responder.converse, _STREAM_LIMITS))
 
     async def _first_image(self) -> None:
         """Until there is a zone to answer from: what is asked meanwhile waits in the sockets' queues."""
@@ -187,6 +188,7 @@ class Worker:
                 recursion=bool(self._settings.forward.upstreams),
                 cookie=self._cookie,
                 clock=self._loop.time,
+                idle_s=None if transport == "udp" else _STREAM_LIMITS.idle_s,
             ),
             memo,
             _log,

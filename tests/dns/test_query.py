@@ -108,7 +108,16 @@ REFUSED = {
         f"E16-{size}": (edns_query(opt(option(10, bytes(size)))), types.FORMERR)
         for size in (*range(8), *range(9, 16), 41, 100)
     },
-    "E19": (header(qd=0, ar=1) + opt(option(10, bytes(8))), types.FORMERR),  # no cookies are made here
+    "E19": (header(qd=0, ar=1) + opt(option(10, bytes(8))), types.NOERROR),
+    "E19-with-ours": (header(qd=0, ar=1) + opt(option(3) + option(10, bytes(24))), types.NOERROR),
+    "E19-no-cookie": (header(qd=0, ar=1) + opt(option(3)), types.FORMERR),
+    "E19-no-option": (header(qd=0, ar=1) + opt(), types.FORMERR),
+    "E19-cookie-of-9": (header(qd=0, ar=1) + opt(option(10, bytes(9))), types.FORMERR),
+    "E19-cut": (header(qd=0, ar=1) + opt(option(10, bytes(8)))[:-1], types.FORMERR),
+    "E19-version": (header(qd=0, ar=1) + opt(option(10, bytes(8)), version=1), types.BADVERS),
+    "E19-no-opt": (header(qd=0, ar=1) + record(WEB, types.A, bytes(4)), types.FORMERR),
+    "E19-two-records": (header(qd=0, ar=2) + opt(option(10, bytes(8))) * 2, types.FORMERR),
+    "E19-authority": (header(qd=0, ns=1) + opt(option(10, bytes(8))), types.FORMERR),
     "E25": (additional(b"\x01", opt()), types.FORMERR),
     "E25-length": (header(ar=2) + question() + b"\0\x03\xe7\0\1\0\0\0\0\xff\xff" + opt(), types.FORMERR),
     "T01": (edns_query(record(b"\3key\0", types.TSIG, bytes(40), rclass=types.CLASS_ANY)), types.FORMERR),
@@ -160,6 +169,13 @@ PARSED = {
 @pytest.mark.parametrize("octets", PARSED.values(), ids=PARSED)
 def test_what_is_odd_but_a_query_is_one(octets: bytes) -> None:
     assert parse(octets).id == 0x1234
+
+
+def test_e19_the_options_beside_a_cookie_without_a_question_are_the_query_s() -> None:
+    asked = option(3) + option(10, b"12345678")
+    with pytest.raises(QueryError) as caught:
+        parse(header(qd=0, ar=1) + opt(asked))
+    assert (caught.value.edns, caught.value.options) == (True, asked)
 
 
 def test_invalid_query_type_is_told_to_who_speaks_edns() -> None:

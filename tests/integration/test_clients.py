@@ -116,6 +116,29 @@ def test_dig_gets_the_answer_however_it_asks(sandbox: Sandbox, options: tuple[st
 
 
 @needs("dig")
+@pytest.mark.parametrize(("transport", "told"), [("+tcp", ["10.0 secs"]), ("+notcp", [])])
+def test_dig_is_told_over_tcp_how_long_its_connection_may_be_silent(
+    sandbox: Sandbox, transport: str, told: list[str]
+) -> None:
+    said = sandbox.run("dig", transport, "+keepalive", FORMS[-1])
+    assert re.findall(r"TCP[- ]KEEPALIVE: (.*)$", said, re.MULTILINE) == told
+
+
+@needs("dig")
+@pytest.mark.parametrize("transport", ["+tcp", "+notcp"])
+def test_dig_gets_a_cookie_without_a_question(sandbox: Sandbox, transport: str) -> None:
+    said = sandbox.run("dig", transport, "+header-only", "+cookie")
+    assert "status: NOERROR" in said
+    assert re.search(r"COOKIE: [0-9a-f]{16}01000000[0-9a-f]{24} \(good\)", said)
+
+
+@needs("dig")
+def test_dig_asks_several_questions_in_one_connection(sandbox: Sandbox) -> None:
+    said = sandbox.run("dig", "+tcp", "+keepopen", "+short", FORMS[-1], "-x", "10.96.0.10")
+    assert said == f"10.96.0.10\n{FORMS[-1]}.\n"
+
+
+@needs("dig")
 def test_dig_gets_the_name_of_an_address(sandbox: Sandbox) -> None:
     assert sandbox.run("dig", "+short", "-x", "10.96.0.10") == f"{FORMS[-1]}.\n"
     assert sandbox.run("dig", "+short", "-x", "10.244.2.20") == f"one.cache.edge.{ZONE}.\n"

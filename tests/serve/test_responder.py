@@ -435,6 +435,51 @@ def test_who_sends_a_cookie_gets_it_back_with_our_part(rest: bytes) -> None:
     assert (option.client, len(option.server), option.server[:4]) == (b"12345678", 16, b"\1\0\0\0")
 
 
+def test_e19_who_sends_a_cookie_alone_gets_it_back_with_our_part_and_nothing_else() -> None:
+    answering, seen = answer_once((Owner(b"o"),))
+    query = dns.message.QueryMessage(id=7)
+    query.use_edns(0, options=[dns.edns.CookieOption(b"12345678", b"")])
+    message = given_reply(answering, query.to_wire())
+    (option,) = message.options
+    assert isinstance(option, dns.edns.CookieOption)
+    assert (option.client, len(option.server)) == (b"12345678", 16)
+    assert (message.rcode(), message.sections, seen) == (dns.rcode.NOERROR, [[], [], [], []], [])
+
+
+KEEPALIVE = dns.edns.GenericOption(dns.edns.OptionType(11), b"")
+WITH_TIME = dns.edns.GenericOption(dns.edns.OptionType(11), b"\0\1")
+
+
+@pytest.mark.parametrize(
+    ("idle_s", "asked", "rcode", "told"),
+    [
+        (12.5, KEEPALIVE, dns.rcode.NOERROR, [b"\0\x7d"]),
+        (12.5, WITH_TIME, dns.rcode.FORMERR, []),
+        (None, KEEPALIVE, dns.rcode.NOERROR, []),
+        (None, WITH_TIME, dns.rcode.NOERROR, []),
+    ],
+    ids=["S16 TCP", "E21 TCP, with a time", "E21 UDP", "E21 UDP, with a time"],
+)
+def test_how_long_a_connection_may_be_silent_is_told_over_tcp_to_who_asks(
+    idle_s: float | None, asked: dns.edns.Option, rcode: int, told: list[bytes]
+) -> None:
+    rules = Rules(udp_limit, recursion=True, cookie=cookie, idle_s=idle_s)
+    chain = compose((Step(lambda request, _: Answered(Answer(), (Owner(b"o"),))),))
+    answering = Responder(Door("dns://:53", "tcp", "1"), chain, rules, Memo(1 << 20), Silent())
+    for _ in range(3):
+        message = given_reply(answering, wire("a.", "A", options=[asked]))
+        assert (message.rcode(), [option.to_wire() for option in message.options]) == (rcode, told)
+
+
+@pytest.mark.parametrize("more", [[], [KEEPALIVE], [WITH_TIME]])
+def test_e19_nothing_but_the_cookie_counts(more: list[dns.edns.Option]) -> None:
+    rules = Rules(udp_limit, recursion=True, cookie=cookie, idle_s=10.0)
+    answering = Responder(Door("dns://:53", "tcp", "1"), compose(()), rules, Memo(1 << 20), Silent())
+    query = dns.message.QueryMessage(id=7)
+    query.use_edns(0, options=[*more, dns.edns.CookieOption(b"12345678", b"")])
+    assert [type(option) for option in given_reply(answering, query.to_wire()).options] == [dns.edns.CookieOption]
+
+
 def test_other_options_are_not_answered() -> None:
     answering, _ = answer_once((Owner(b"o"),))
     sent = dns.edns.GenericOption(dns.edns.OptionType.make(65001), b"x")
