@@ -39,7 +39,7 @@ def parse(token: Token) -> Key | Problem:
         hint = did_you_mean(name, SCHEMES) or f"leave it out, or write one of {', '.join(SCHEMES)}"
         return _problem(token, f'unknown scheme "{name}"', hint)
     zone, port = _split(rest)
-    if not zone and not port:
+    if not zone:
         return _problem(token, f'found no zone in "{token.text}"', "write . for all names")
     if port == "":
         return _problem(token, f'found nothing behind the colon of "{token.text}", expected a port')

@@ -19,6 +19,8 @@ def expand(text: str) -> tuple[Name, ...]:
     network = _network(text)
     if network is not None:
         return tuple(reverse(network))
+    if not text:
+        raise NameTextError("it is empty")
     # Nobody ever asks for such a name: a port, a scheme or a quote is in the wrong place.
     if ":" in text:
         raise NameTextError("a colon stands in it")
