@@ -26,7 +26,7 @@ class Files(Protocol):
         """The file's octets. Raises OSError: FileNotFoundError where there is none, also for folders."""
 
     def glob(self, pattern: str) -> Sequence[str]:
-        """The paths that fit a pattern, sorted.
+        """The paths that fit a pattern, sorted; a folder that can't be read has none.
 
         `*` stands for any characters but a slash, also for a dot at the beginning, `?` for one of them.
         """

@@ -145,8 +145,7 @@ class _Reading:
                 self._ends_closed = depth > 0
                 return lines
             if _is_brace(row[0], "{"):
-                hint = "put it at the end of that line"
-                self._complain(row[0], "found { at the beginning of a line, expected it on its directive's", hint)
+                self._complain(row[0], "found { at the beginning of a line, expected it at the end of the directive's")
                 self.rows.put_back(row[1:], origin)
                 block = self._nested(row[0], depth)
                 if lines and lines[-1].block is None:

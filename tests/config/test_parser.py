@@ -61,7 +61,7 @@ WRONG: tuple[tuple[str, list[str], list[tuple[list[str], Tree]]], ...] = (
     ),
     (
         ". {\nhealth\n  {\nlameduck 5s\n}\nlog\n}",
-        ["3:3: error: found { at the beginning of a line, expected it on its directive's"],
+        ["3:3: error: found { at the beginning of a line, expected it at the end of the directive's"],
         [(["."], ["health", ["lameduck 5s"], "log"])],
     ),
     (
@@ -134,7 +134,7 @@ WRONG: tuple[tuple[str, list[str], list[tuple[list[str], Tree]]], ...] = (
     ),
     (
         "a {\n{\nb\n}\n}",
-        ["2:1: error: found { at the beginning of a line, expected it on its directive's"],
+        ["2:1: error: found { at the beginning of a line, expected it at the end of the directive's"],
         [(["a"], [])],
     ),
 )
