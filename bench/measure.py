@@ -8,7 +8,7 @@ upstream have another.
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,22 +16,33 @@ from bench.changes import Changes, Churn
 from bench.cluster import Contents, cluster, keep_on
 from bench.load import LoadError, Result, command, run
 from bench.native import build
+from bench.overload import Place, alike, one_against_others, peak, shared, totals
 from bench.peers import Peer, Server, Site, free_port, serving
 from bench.processes import pss_bytes, running
 from bench.questions import LIVE, SETS, QuestionSet, write, zone_file
 from bench.report import Report
 from bench.start import relist, start
+from bench.streams import Streams, many, slow_beside_honest
 from tests.lab import Lab
 
 # What there is to measure.
 STARTS: Final = "starts"
 CHANGES: Final = "changes"
 LOAD: Final = "load"
-PARTS: Final = (STARTS, CHANGES, LOAD)
+OVERLOAD: Final = "overload"
+PARTS: Final = (STARTS, CHANGES, LOAD, OVERLOAD)
 
 # What servers do while changes are looked for in their answers.
 _BESIDE: Final = {"nothing": None, "hot, 10,000 qps": next(each for each in SETS if each.name == "hot, 10,000 qps")}
 _WARM_S: Final = 0.5
+_HOT: Final = next(each for each in SETS if each.name == "hot")
+_SHARED: Final = {"half of one worker's peak": 0.5, "1.5 times of it": 1.5}
+# Who is connected beside honest clients, TCP.
+_STREAMS: Final[dict[str, Callable[[int, int], Streams]]] = {
+    "500 slow ones of 5 addresses": slow_beside_honest,
+    "10,000 of one address": lambda port, pid: many(port, pid, 1),
+    "10,000 of 100 addresses": lambda port, pid: many(port, pid, 100),
+}
 
 
 class Plan(NamedTuple):
@@ -84,7 +95,11 @@ def measure(plan: Plan, report: Report, binaries: Path, folder: Path, logs: Path
                     _measure_changes(bench, [server for server in servers if server.peer.kind == LIVE])
                 if LOAD in plan.parts:
                     _measure_load(bench, servers)
+                if OVERLOAD in plan.parts:
+                    _measure_overload(bench, [server for server in servers if server.peer.kind == LIVE])
                 report.memory_after_load_bytes |= {server.peer.name: _memory(server) for server in servers}
+            if OVERLOAD in plan.parts:
+                _measure_workers(bench)
 
 
 def say(line: str) -> None:
@@ -134,6 +149,46 @@ def _measure_load(bench: Bench, servers: Sequence[Server]) -> None:
                     bench.report.failures.append(f"{questions.name}, {server.peer.name}: {error}")
                     continue
                 bench.report.loads.setdefault(questions.name, {}).setdefault(server.peer.name, []).append(found)
+
+
+def _measure_overload(bench: Bench, servers: Sequence[Server]) -> None:
+    seconds, report = bench.plan.seconds, bench.report
+    places = {server.peer.name: _place(bench, server) for server in servers}
+    for name, place in places.items():
+        say(f"peak of {name}")
+        report.peaks[name] = [peak(place, seconds / 3) for _ in range(bench.plan.rounds)]
+    for turn in range(bench.plan.rounds):
+        for name, place in places.items():
+            say(f"floods {turn + 1}, {name}")
+            found = {"from 16 addresses alike": alike(place, seconds, max(report.peaks[name]))}
+            for factor, total in totals(max(report.peaks[name])):
+                found[f"95 % from one address, {factor}"] = one_against_others(place, seconds, total)
+            for kind, flood in found.items():
+                report.floods.setdefault(kind, {}).setdefault(name, []).append(flood)
+            for beside, asked in _STREAMS.items():
+                say(f"TCP {turn + 1}, {name} beside {beside}")
+                report.streams.setdefault(beside, {}).setdefault(name, []).append(asked(place.port, place.pid))
+
+
+def _measure_workers(bench: Bench) -> None:
+    """One worker and two on the same core, with half of what one can carry there, and with more than that."""
+    own, _ = bench.plan.cores
+    for peer in (each for each in bench.live if each.name == "kdns"):
+        most = max(bench.report.peaks[peer.name])
+        for turn in range(bench.plan.rounds):
+            for workers in (1, 2):
+                say(f"{workers} workers {turn + 1}")
+                with serving(peer, bench.site._replace(workers=workers), (own,)) as server:
+                    place = _place(bench, server)
+                    shared(place, _WARM_S, most / 2, workers)
+                    for name, factor in _SHARED.items():
+                        found = shared(place, bench.plan.seconds, factor * most, workers)
+                        bench.report.shared.setdefault(name, []).append(found)
+
+
+def _place(bench: Bench, server: Server) -> Place:
+    file = write(_HOT, bench.contents, bench.site.folder, bench.plan.seconds, 0)
+    return Place(build(bench.site.folder, "flood"), file, server.port, server.pid, bench.plan.cores)
 
 
 def _one_load(bench: Bench, server: Server, questions: QuestionSet, turn: int) -> Result:

@@ -70,11 +70,24 @@ def pin(root: int, cores: Iterable[int]) -> None:
 
 def cpu_s(root: int) -> float:
     """Seconds of user and system time that the tree has used, dead and reaped children included."""
-    ticks = 0
+    return sum(cpu_each_s(root).values())
+
+
+def cpu_each_s(root: int) -> dict[int, float]:
+    """The same by process, each with its dead and reaped children."""
+    ticks = {}
     for process in tree(root):
         with contextlib.suppress(OSError):
-            ticks += sum(map(int, _stat(process)[11:15]))
-    return ticks / _TICKS
+            ticks[process] = sum(map(int, _stat(process)[11:15])) / _TICKS
+    return ticks
+
+
+def busy_s(cores: Iterable[int]) -> float:
+    """Seconds that these cores have not been idle, what the hypervisor took included."""
+    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
+    ticks = {name: list(map(int, numbers)) for name, *numbers in lines if name.startswith("cpu")}
+    # user, nice, system, idle, iowait, irq, softirq, steal (proc_stat(5)); guests count as users already
+    return sum(sum(ticks[f"cpu{core}"][:3]) + sum(ticks[f"cpu{core}"][5:8]) for core in cores) / _TICKS
 
 
 def pss_bytes(root: int) -> dict[int, int]:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from bench.changes import Changes
 from bench.load import Result
+from bench.overload import Flood, Shared
 from bench.start import Relist, Start
+from bench.streams import Streams
 
 
 @dataclass(slots=True)
@@ -29,6 +31,10 @@ class Report:
     relists: dict[str, Relist] = field(default_factory=dict)  # by server
     changes: dict[str, dict[str, list[Changes]]] = field(default_factory=dict)  # by what is done beside, by server
     loads: dict[str, dict[str, list[Result]]] = field(default_factory=dict)  # by set of questions, by server
+    peaks: dict[str, list[float]] = field(default_factory=dict)  # by server: queries per second
+    floods: dict[str, dict[str, list[Flood]]] = field(default_factory=dict)  # by kind, by server
+    streams: dict[str, dict[str, list[Streams]]] = field(default_factory=dict)  # by who is beside, by server
+    shared: dict[str, list[Shared]] = field(default_factory=dict)  # of kdns, by load
     failures: list[str] = field(default_factory=list)  # rounds that came to nothing
     memory_after_load_bytes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by server: of each process
 

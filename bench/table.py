@@ -28,6 +28,9 @@ def lines(report: Report) -> Iterator[str]:
         "Queries per second answered": _compared(report, _of_loads(report, _rate), 0, with_ratios=False),
         "Mean size of a reply, octets": _compared(report, _of_loads(report, _size), 0, with_ratios=False),
         "Drops and failures": _drops(report),
+        "Beyond capacity": _floods(report),
+        "TCP: 100 honest connections beside others": _streams(report),
+        "Workers on one core": _shared(report),
         "Memory after that": _memory(report),
     }
     yield "## Machine and versions\n"
@@ -141,6 +144,58 @@ def _drops(report: Report) -> Iterator[str]:
                 how = f"lost {lost:,}, and {failed:,} answered by neither NOERROR nor NXDOMAIN"
                 yield f"- {questions}, {server}: of {sent:,} queries {how}"
     yield from (f"- {failure}" for failure in report.failures)
+
+
+def _floods(report: Report) -> Iterator[str]:
+    if report.peaks:
+        yield from _header("server", "peak, queries per second")
+    yield from (_row(name, spread(peaks, 0)) for name, peaks in report.peaks.items())
+    if report.floods:
+        titles = ("offered to peak", "answered to peak", "p99, ms", "others lost, %", "calm p99, us", "flood p99, us")
+        yield from ("", *_header("flood", "server", *titles, "ratio", "recovered after, s", "grown, MiB", "foreign, %"))
+    for kind, servers in report.floods.items():
+        for name, rounds in servers.items():
+            most = max(report.peaks[name])
+            p99 = {
+                phase: _kept(each.percentiles_us[phase].get("p99") for each in rounds) for phase in ("calm", "flood")
+            }
+            yield _row(
+                *(kind, name, spread([each.offered / most for each in rounds])),
+                *(spread([each.answered / most for each in rounds], 2), spread([each.p99_us / 1e3 for each in rounds])),
+                spread([100 * each.lost["flood"] / max(each.asked["flood"], 1) for each in rounds]),
+                *(spread(p99["calm"], 0), spread(p99["flood"], 0), ratio(p99["flood"], p99["calm"])),
+                spread(_kept(each.recovered_s for each in rounds), 2) or "never",
+                spread([each.grown_bytes / _MIB for each in rounds]),
+                spread([100 * each.foreign for each in rounds]),
+            )
+
+
+def _streams(report: Report) -> Iterator[str]:
+    if report.streams:
+        yield from _header("beside", "server", "opened", "honest served", "p99, ms", "descriptors", "grown, MiB")
+    for beside, servers in report.streams.items():
+        for name, rounds in servers.items():
+            served = f"{sum(each.served for each in rounds)} of {sum(each.asked for each in rounds)}"
+            yield _row(
+                *(beside, name, spread([each.held for each in rounds], 0), served),
+                *(spread([each.p99_ms for each in rounds]), spread([each.open_fds for each in rounds], 0)),
+                spread([each.grown_bytes / _MIB for each in rounds]),
+            )
+
+
+def _shared(report: Report) -> Iterator[str]:
+    if report.shared:
+        yield from _header(
+            "offered", "workers", "per second", "answered", "CPU per answer, us", "parts of it by process"
+        )
+    for load, rounds in report.shared.items():
+        for workers in sorted({each.workers for each in rounds}):
+            same = [each for each in rounds if each.workers == workers]
+            yield _row(
+                *(load, str(workers), spread([each.offered for each in same], 0)),
+                *(spread([each.answered for each in same], 0), spread([each.cpu_us for each in same], 2)),
+                "; ".join(" + ".join(f"{part:.2f}" for part in each.parts) for each in same),
+            )
 
 
 def _memory(report: Report) -> Iterator[str]:
