@@ -143,8 +143,9 @@ class Rows:
             return
         token = placed.row[1]
         name = self._substitute(token)
-        if not name:
-            self._complain(token, "found an empty word behind import, expected a snippet or a file")
+        if not name or "\0" in name:
+            found = "a zero octet in the word" if name else "an empty word"
+            self._complain(token, f"found {found} behind import, expected a snippet or a file")
         elif (rows := self._snippets.get(f"({name})")) is not None:
             if self._may_expand("snippet", SNIPPETS_MAX, f"({name})", placed, token):
                 self._push(rows, Origin(f"({name})", placed.origin, placed.origin.depth + 1))

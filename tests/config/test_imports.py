@@ -72,6 +72,7 @@ WRONG: tuple[tuple[str, list[str]], ...] = (
         ". {\nimport one two\n}",
         ["2:12: error: found more than one word behind import, expected a snippet, a file or a pattern of files"],
     ),
+    ("import a\0", ["1:8: error: found a zero octet in the word behind import, expected a snippet or a file"]),
     ('import ""', ["1:8: error: found an empty word behind import, expected a snippet or a file"]),
     (
         "import */*.x\nimport a??\nimport [ab]",
