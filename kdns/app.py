@@ -2,7 +2,8 @@
 
 serve opens the sockets and supervises; the controller, one of the processes, reads the
 cluster, compiles patches and sends them to the workers, and answers probes and Prometheus.
-What only the controller needs (YAML, HTTP, JSON decoding) is imported in its process alone.
+What only the controller needs (YAML, HTTP, JSON decoding) is imported in its process alone, what
+only workers need once it is at work: it takes longest to get ready.
 """
 
 import asyncio
@@ -16,10 +17,9 @@ import structlog
 
 from kdns.config.settings import Settings, SettingsError
 from kdns.ops import logs
-from kdns.serve.control import ControllerStart
+from kdns.serve.control import ControllerStart, WorkerStart
 from kdns.serve.sockets import address_of, open_ops, open_sockets
 from kdns.serve.supervisor import supervise
-from kdns.serve.worker import run_worker
 
 
 def serve(settings: Settings) -> int:
@@ -41,8 +41,23 @@ def serve(settings: Settings) -> int:
         ops=ops,
         run_worker=partial(run_worker, settings=settings),
         run_controller=partial(run_controller, settings=settings),
+        prepare=_prepare_workers,
         log=log,
     )
+
+
+def _prepare_workers() -> None:
+    """Imports what all workers share."""
+    import kdns.serve.worker  # noqa: F401, PLC0415
+
+    gc.freeze()
+
+
+def run_worker(start: WorkerStart, settings: Settings) -> int:
+    """A worker process; its exit status."""
+    from kdns.serve import worker  # noqa: PLC0415 - as above
+
+    return worker.run_worker(start, settings)
 
 
 def run_controller(start: ControllerStart, settings: Settings) -> int:
@@ -65,4 +80,4 @@ def run_controller(start: ControllerStart, settings: Settings) -> int:
         return os.EX_CONFIG
 
 
-__all__ = ["run_controller", "serve"]
+__all__ = ["run_controller", "run_worker", "serve"]

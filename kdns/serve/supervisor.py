@@ -58,6 +58,7 @@ def supervise(
     ops: Mapping[str, socket.socket],
     run_worker: Callable[[WorkerStart], int],
     run_controller: Callable[[ControllerStart], int],
+    prepare: Callable[[], None] = lambda: None,
     limits: Limits = Limits(),
     log: Log,
 ) -> int:
@@ -66,7 +67,8 @@ def supervise(
     SIGTERM, SIGINT: the workers get SIGTERM, then the controller, and have stop_s together;
     0. A second SIGINT: 2, at once. SIGQUIT: 0, at once. A child that exits with EX_CONFIG
     says that starting it again is of no use: all are stopped as by SIGTERM; 1. SIGHUP and
-    SIGUSR1 are ignored. Only the main thread of a process without others may call this.
+    SIGUSR1 are ignored. prepare is called once, between the first controller's start and the
+    workers': what it imports all workers share, while the controller is at work already. Only the main thread of a process without others may call this.
     """
     seats = [
         _Seat("worker", slot, limits.worker_silence_s, (*own.udp, *own.tcp), _worker(slot, own, run_worker))
@@ -78,7 +80,7 @@ def supervise(
 
     controller = _Seat("controller", None, limits.controller_silence_s, tuple(ops.values()), control)
     with Signals() as signals:
-        return _Supervisor(controller, seats, limits, log, signals).run()
+        return _Supervisor(controller, seats, limits, log, signals, prepare).run()
 
 
 # What a child does with its control socket, how many predecessors it had; its exit status.
@@ -135,6 +137,8 @@ class _Supervisor:
     limits: Limits
     log: Log
     signals: Signals
+    prepare: Callable[[], None]
+    prepared: bool = False
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     interrupts: int = 0
     stopping: bool = False
@@ -175,6 +179,9 @@ class _Supervisor:
             return
         for seat in self.seats:
             if seat.child is None and seat.due <= self.now:
+                if seat is not self.controller and not self.prepared:
+                    self.prepared = True
+                    self.prepare()
                 self._start(seat)
         for seat in self.workers:
             if self._may_renew(seat) and seat.joined + _RENEW_S <= self.now:

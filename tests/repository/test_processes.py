@@ -24,6 +24,9 @@ PROCESSES = [
     ("kdns.serve.supervisor", (*CLUSTER_LIBRARIES, *OWN_CLUSTER_PARTS, "h11", "http", "dnslib", "click")),
     # Only the short-lived child that resolves a kubeconfig loads the client library.
     ("kdns.app", ("kubernetes", "urllib3", "requests", "aiohttp", "yaml", "http", "dnslib", "click")),
+    # The controller is forked before what answers is imported: it is at work meanwhile.
+    ("kdns.app", ("kdns.steps", "kdns.zone", "kdns.serve.worker", "kdns.serve.udp", "kdns.serve.stream", "ctypes")),
+    ("kdns.controller", ("kubernetes", "yaml", "http", "dnslib", "click", "kdns.steps", "kdns.serve.worker", "ctypes")),
     # --help and --version answer without loading what serves.
     ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib")),
 ]

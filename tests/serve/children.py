@@ -234,6 +234,7 @@ def supervised(
                 ops=ops,
                 run_worker=partial(worker, journal=journal),  # type: ignore[call-arg]
                 run_controller=partial(controller, journal=journal),  # type: ignore[call-arg]
+                prepare=lambda: journal.write("prepared"),
                 limits=limits,
                 log=journal,
             )

@@ -164,6 +164,24 @@ def test_the_controller_gets_the_ops_sockets_and_the_number_of_workers() -> None
         assert running.wait("ops").items() >= {"names": ["health"], "workers": 2}.items()
 
 
+def test_what_workers_share_is_prepared_once_while_the_controller_is_at_work() -> None:
+    with supervised(workers=2) as running:
+        running.start(workers=2)
+        events = [(each["event"], each.get("child")) for each in running.happened]
+        order = [each for each in events if each[0] in {"process_started", "prepared"}]
+        assert order == [
+            ("process_started", "controller"),
+            ("prepared", None),
+            ("process_started", "worker"),
+            ("process_started", "worker"),
+        ]
+        with client(running) as sock:
+            pid = ask(sock, "hello")
+        os.kill(pid, signal.SIGKILL)
+        running.wait("process_started", child="worker", restarts=1)
+        assert len(running.have("prepared")) == 1
+
+
 # The end
 
 
