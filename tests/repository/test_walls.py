@@ -32,6 +32,8 @@ PURE = (
     *("dns", "zone", "cluster", "config.settings"),
     *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser"),
     *("config.zones", "config.keys", "config.complaints"),
+    *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),
+    *("config.patterns", "config.declarations", "config.reading", "config.directives", "config.table", "config.manual"),
 )
 IMPURE = frozenset(
     (
@@ -48,6 +50,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "h11": ("ops.listener", "sources"),
     "kubernetes": ("sources.api",),
     "msgspec": ("cluster", "sources"),
+    "re2": ("config.patterns",),
     "yaml": ("sources",),
 }
 # What docs/decisions decided against, and what nothing here needs.
@@ -55,7 +58,7 @@ NOWHERE = frozenset(
     ("aiohttp", "http", "logging", "multiprocessing", "pickle", "prometheus_client", "requests", "urllib3", "uvloop")
 )
 # Of these each has one importer, which translates its errors.
-SINGLE = ("ctypes", "dnslib", "kubernetes")
+SINGLE = ("ctypes", "dnslib", "kubernetes", "re2")
 VAGUE = frozenset(("base", "common", "core", "helper", "helpers", "manager", "misc", "util", "utils"))
 # The design's own word for the numbers of the DNS.
 DESIGNED_NAMES = ("dns.types",)
