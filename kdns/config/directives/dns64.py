@@ -1,0 +1,32 @@
+"""dns64: IPv6 addresses for names that have none (RFC 6147)."""
+
+from ipaddress import IPv6Network
+from typing import Final
+
+from kdns.config.declarations import Directive, Settings, argument, flag, option
+from kdns.config.endpoints import DNS64_PREFIX
+
+WELL_KNOWN: Final = IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1
+
+
+class Dns64(Settings):
+    """How IPv6 addresses are made of IPv4 ones."""
+
+    short_prefix: IPv6Network | None = argument(
+        "PREFIX", DNS64_PREFIX, default=None, doc="The prefix, where it is all that is said."
+    )
+    prefix: IPv6Network = option(
+        "prefix PREFIX", DNS64_PREFIX, default=WELL_KNOWN, doc="What the addresses begin with; 64:ff9b::/96 by default."
+    )
+    translate_all: bool = flag("translate_all", doc="Names that have IPv6 addresses get others, too.")
+    allow_ipv4: bool = flag("allow_ipv4", doc="Clients that ask over IPv4 get them, too.")
+
+    @property
+    def used_prefix(self) -> IPv6Network:
+        """The prefix, wherever it was said."""
+        return self.short_prefix or self.prefix
+
+
+DIRECTIVE: Final = Directive(
+    Dns64, "dns64 [PREFIX]", doc="Makes IPv6 addresses for names that have IPv4 ones alone (RFC 6147).", repeat="last"
+)

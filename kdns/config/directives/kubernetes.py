@@ -1,0 +1,196 @@
+"""kubernetes: the names of the cluster.
+
+Defaults are CoreDNS 1.14's (plugin/kubernetes).
+"""
+
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+from kdns.config.declarations import Directive, Law, Settings, flag, option, zones
+from kdns.config.domains import ZONE
+from kdns.config.kinds import FilePath, decimal, duration, file, of_text, seconds, text, whole, words
+from kdns.config.labels import Selector, parse
+from kdns.config.shapes import Kind, Shape, many, mapped, record, spread
+from kdns.config.syntax import WARNING
+from kdns.dns import names
+from kdns.dns.names import Name
+
+PodsMode: TypeAlias = Literal["disabled", "insecure", "verified"]
+
+TTL_S: Final = 5
+TTL_MAX_S: Final = 3600
+_REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
+
+
+class ClientCertificate(NamedTuple):
+    """How the API server is spoken to."""
+
+    certificate: FilePath
+    key: FilePath
+    authorities: FilePath
+
+
+class Kubeconfig(NamedTuple):
+    """A kubeconfig, and the context of it that is used; empty for its current one."""
+
+    path: FilePath
+    context: str = ""
+
+
+def _is_namespace(name: str) -> str:
+    if not name or len(name) > names.LABEL_LIMIT or not name.replace("-", "").isalnum() or not name.isascii():
+        raise ValueError(name)
+    return name
+
+
+_NAMESPACE: Final = of_text("the name of a namespace", _is_namespace, "default")
+_EXPRESSION: Final[Kind[str]] = text("a label selector such as app=web", "app=web")
+_SELECTOR: Final[Shape[Selector]] = mapped(_EXPRESSION, parse)
+_PATH: Final = file("client.pem", rooted=False)
+
+
+class Kubernetes(Settings):
+    """Which names of the cluster are served, and where it is read."""
+
+    zones: tuple[Name, ...] = zones(
+        "ZONE",
+        doc="The zones that are the cluster's, reverse ones and ranges of addresses, too; the server block's by default.",
+    )
+    endpoints: tuple[str, ...] = option(
+        "endpoint URL...",
+        many(text("the URL of an API server", "https://192.0.2.1:6443")),
+        default=(),
+        doc="The API server, where kdns runs outside of the cluster; of several the first is used.",
+    )
+    tls: ClientCertificate | None = option(
+        "tls CERT KEY CA",
+        record(ClientCertificate, certificate=("CERT", _PATH), key=("KEY", _PATH), authorities=("CA", _PATH)),
+        default=None,
+        doc="The certificate and key for that API server, and whose certificate it has to have.",
+    )
+    kubeconfig: Kubeconfig | None = option(
+        "kubeconfig FILE [CONTEXT]",
+        record(
+            Kubeconfig,
+            path=("FILE", file("kubeconfig", rooted=False)),
+            context=("CONTEXT", text("the name of a context", "admin")),
+        ),
+        default=None,
+        doc="Where the cluster is, and how one logs in; it counts before endpoint and tls.",
+    )
+    api_qps: float = option(
+        "apiserver_qps QPS", decimal(0), default=0.0, doc="How many requests a second are sent; 0 for any number."
+    )
+    api_burst: int = option(
+        "apiserver_burst BURST",
+        whole(0),
+        default=0,
+        doc="How many requests may be sent at once within that; 0 for any number.",
+    )
+    api_max_in_flight: int = option(
+        "apiserver_max_inflight MAX", whole(0), default=0, doc="How many requests may be open; 0 for any number."
+    )
+    namespaces: tuple[str, ...] = option(
+        "namespaces NAMESPACE...",
+        many(_NAMESPACE),
+        default=(),
+        repeat="each",
+        doc="Only names in these namespaces are there; all by default.",
+    )
+    namespace_labels: Selector = option(
+        "namespace_labels EXPRESSION...",
+        _SELECTOR,
+        default=(),
+        doc="Only names in namespaces with these labels are there.",
+    )
+    labels: Selector = option(
+        "labels EXPRESSION...", _SELECTOR, default=(), doc="Only Services and endpoints with these labels are there."
+    )
+    pods: PodsMode = option(
+        "pods MODE",
+        words(get_args(PodsMode)),
+        default="disabled",
+        doc="Whether a-b-c-d.NAMESPACE.pod has the address a.b.c.d: never, always, or if there is such a pod.",
+    )
+    endpoint_pod_names: bool = flag(
+        "endpoint_pod_names", doc="Endpoints without a hostname have the name of their pod, not of their address."
+    )
+    ttl_s: int = option("ttl TTL", seconds(0, TTL_MAX_S), default=TTL_S, doc="The TTL of all records.")
+    no_endpoints: bool = flag("noendpoints", doc="Endpoints aren't read: headless Services have no names.")
+    fallthrough: tuple[Name, ...] = option(
+        "fallthrough [ZONE...]",
+        spread(ZONE),
+        default=(),
+        bare=(names.ROOT,),
+        doc="Names of these zones, or of all, that aren't there are asked of the directives behind.",
+    )
+    ignore_empty_services: bool = flag("ignore empty_service", doc="A Service without a ready endpoint has no name.")
+    multicluster: tuple[Name, ...] = option(
+        "multicluster [ZONE...]",
+        spread(ZONE),
+        default=(),
+        doc="The zones, out of those above, whose names are those of ServiceImports (MCS-API).",
+    )
+    zonal: bool = flag("zonal", doc="Headless Services also have names for a topology zone's endpoints.")
+    startup_timeout_s: float = option(
+        "startup_timeout DURATION",
+        duration(),
+        default=5.0,
+        doc="How long the start waits for the cluster to be read.",
+    )
+
+    @property
+    def origins(self) -> tuple[Name, ...]:
+        """The zones that aren't reverse ones."""
+        return tuple(zone for zone in self.zones if not _is_reverse(zone))
+
+    @property
+    def reverse(self) -> tuple[Name, ...]:
+        """The reverse zones."""
+        return tuple(zone for zone in self.zones if _is_reverse(zone))
+
+
+def _is_reverse(zone: Name) -> bool:
+    return any(names.is_below(zone, each) for each in _REVERSE)
+
+
+DIRECTIVE: Final = Directive(
+    Kubernetes,
+    "kubernetes [ZONE...]",
+    doc="Answers the names of the cluster's Services, endpoints and pods.",
+    repeat="once",
+    gone={
+        "upstream": "leave it out: names outside the cluster are resolved by the server block itself",
+        "resyncperiod": "leave it out: changes are watched",
+        "federation": "write rewrite rules, or multicluster",
+        "transfer": "write the directive transfer",
+        "cidrs": "write the ranges as zones behind kubernetes",
+        "interval": "leave it out: changes are watched",
+    },
+    laws=(
+        Law(
+            lambda kubernetes: not kubernetes.zones or bool(kubernetes.origins),
+            "found reverse zones alone, expected a zone such as cluster.local",
+        ),
+        Law(
+            lambda kubernetes: not (kubernetes.namespaces and kubernetes.namespace_labels),
+            "found namespaces and namespace_labels, expected one of them",
+            "namespace_labels",
+        ),
+        Law(
+            lambda kubernetes: set(kubernetes.multicluster) <= set(kubernetes.zones),
+            "found a zone in multicluster that isn't one of its zones",
+            "multicluster",
+        ),
+        Law(
+            lambda kubernetes: not (kubernetes.zonal and kubernetes.no_endpoints),
+            "found zonal and noendpoints, expected one of them",
+            "zonal",
+        ),
+        Law(
+            lambda kubernetes: len(kubernetes.endpoints) <= 1,
+            "found several endpoints: the first is used",
+            "endpoint",
+            WARNING,
+        ),
+    ),
+)
