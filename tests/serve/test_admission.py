@@ -111,6 +111,16 @@ def test_while_the_queue_is_full_less_is_let_in_than_afterwards(loop: Clock) -> 
     assert afterwards.of[FLOOD] > 3 * full.of[FLOOD]
 
 
+def test_while_the_queue_is_long_less_is_let_in_than_when_it_is_short(loop: Clock) -> None:
+    chances = []
+    for octets in (1 << 20, 1 << 10):
+        overloaded = Overloaded(loop)
+        overloaded.window(TAKEN, dropped=10 * 8 * 256)
+        overloaded.kernel.octets = octets
+        chances.append(overloaded.window(TAKEN, left=False).of[FLOOD])
+    assert chances[0] < chances[1] / 3
+
+
 def test_a_flood_stays_out_as_long_as_it_lasts_and_no_longer(loop: Clock) -> None:
     overloaded = Overloaded(loop)
     chance = overloaded.window(TAKEN, dropped=10 * 8 * 256).of[FLOOD]
