@@ -31,6 +31,8 @@ _FIXED: Final = struct.Struct("!H2xIH").unpack_from  # type, TTL and size of a r
 _FIXED_SIZE: Final = 10
 _OPTION: Final = struct.Struct("!HH").unpack_from
 _QNAME_POINTER: Final = b"\xc0\x0c"
+_OPT: Final = opt_record(types.NOERROR, do=False)
+_OPT_DO: Final = opt_record(types.NOERROR, do=True)
 
 
 class ForeignError(ValueError):
@@ -66,8 +68,8 @@ def ask(query: Query, ident: int, *, edns: bool = True) -> bytes:
     6840 section 5.7). edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
     """
     head = _HEADER.pack(ident, types.RD | types.AD | query.flags & types.CD, 1, 0, 0, 1 if edns else 0)
-    question = head + query.qname + _QUESTION(query.qtype, query.qclass)
-    return question + opt_record(types.NOERROR, do=query.do) if edns else question
+    opt = b"" if not edns else _OPT_DO if query.do else _OPT
+    return b"".join((head, query.qname, _QUESTION(query.qtype, query.qclass), opt))
 
 
 def answers(sent: bytes, received: bytes) -> bool:
@@ -119,7 +121,6 @@ def has_edns(octets: bytes) -> bool:
 def fit(
     query: Query,
     received: bytes,
-    *,
     limit: int,
     options: bytes = b"",
     error: ExtendedError | None = None,

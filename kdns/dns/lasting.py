@@ -62,8 +62,10 @@ class _Chain(NamedTuple):
 
 def with_ttl(octets: bytes, ttls: Sequence[int], seconds: int) -> bytes:
     """The reply with so many seconds in each of its TTL fields."""
-    changed = bytearray(octets)
     field = _NUMBER.pack(seconds)
+    if len(ttls) == 1:
+        return octets[: ttls[0]] + field + octets[ttls[0] + 4 :]
+    changed = bytearray(octets)
     for offset in ttls:
         changed[offset : offset + 4] = field
     return bytes(changed)

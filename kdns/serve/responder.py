@@ -28,7 +28,7 @@ from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Reply
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
-from kdns.steps.chain import Answered, Client, Done, Failed, Outcome, Peer, Relayed, Request, Rest
+from kdns.steps.chain import Answered, Client, Failed, Outcome, Peer, Relayed, Request, Rest
 from kdns.zone.entry import Owner
 
 Send = Callable[[bytes], None]
@@ -224,17 +224,17 @@ class Responder:
             return reply.error(octets, problem, recursion=self._recursion, options=cookie)
 
         def finish(outcome: Outcome) -> None:
-            send(self._finish(octets, query, outcome, options, remember=False))
+            send(self._finish(octets, query, outcome, options, False))
 
-        outcome = _policy(query) or self._ask(Request(query, client, self.door.transport), finish)
-        return None if outcome is None else self._finish(octets, query, outcome, options, remember=True)
-
-    def _ask(self, request: Request, done: Done) -> Outcome | None:
-        try:
-            return self._chain(request, done)
-        except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
-            self._panic(request.query, fault)
-            return Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
+        if query.qclass != types.IN or query.qtype in _TRANSFERS:
+            outcome: Outcome | None = _REFUSED
+        else:
+            try:
+                outcome = self._chain(Request(query, client, self.door.transport), finish)
+            except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
+                self._panic(query, fault)
+                outcome = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
+        return None if outcome is None else self._finish(octets, query, outcome, options, True)
 
     def _options(self, asked: bytes, client: Client) -> bytes:
         """The reply's EDNS options: a cookie for who sent one, and over TCP the time for who asks. Raises QueryError."""
@@ -245,24 +245,24 @@ class Responder:
         cookie = cookies.client_cookie(asked)
         return b"" if cookie is None else self._cookie(cookie, client.host)
 
-    def _finish(self, octets: bytes, query: Query, outcome: Outcome, options: bytes, *, remember: bool) -> bytes:
+    def _finish(self, octets: bytes, query: Query, outcome: Outcome, options: bytes, remember: bool) -> bytes:
         """The octets of the reply; counts it, and remembers it if it may be.
 
         What was waited for is never remembered: an owner may have changed since it was answered.
         """
         try:
-            return self._render(octets, query, outcome, options, remember=remember)
+            if isinstance(outcome, Relayed):
+                return self._relay(octets, query, outcome, options, remember)
+            return self._render(octets, query, outcome, options, remember)
         except Exception as fault:  # noqa: BLE001 - the root of a query
             self._panic(query, fault)
-            return self._render(octets, query, Failed(types.SERVFAIL), b"", remember=False)
+            return self._render(octets, query, Failed(types.SERVFAIL), b"", False)
 
-    def _render(self, octets: bytes, query: Query, outcome: Outcome, options: bytes, *, remember: bool) -> bytes:
+    def _render(self, octets: bytes, query: Query, outcome: Answered | Failed, options: bytes, remember: bool) -> bytes:
         limit = self._limit(query)
         siblings = None
         if isinstance(outcome, Answered):
             answer, owners, siblings = outcome.answer, outcome.owners, outcome.siblings
-        elif isinstance(outcome, Relayed):
-            return self._relay(octets, query, outcome, options, remember=remember)
         else:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
@@ -280,19 +280,17 @@ class Responder:
                     memo.remember(key, Remembered(made, owners, cell))
         return made.octets
 
-    def _relay(self, octets: bytes, query: Query, outcome: Relayed, options: bytes, *, remember: bool) -> bytes:
+    def _relay(self, octets: bytes, query: Query, outcome: Relayed, options: bytes, remember: bool) -> bytes:
         """An upstream's reply as the client gets it, remembered for as long as it may be."""
-        said = outcome.octets
-        limit = self._limit(query)
-        made = foreign.fit(query, said, limit=limit, options=options, error=outcome.error, tidy=outcome.tidy)
-        rotation = outcome.rotation
+        said, by, until, error, rotation, tidy, _ = outcome
+        made = foreign.fit(query, said, self._limit(query), options, error, tidy)
         if rotation is not None:
             rotation = None if foreign.truncated(made) else rotation
             made = made if rotation is None else rotation.turn(made, query.id)
-        cell = self.tally.count(query.qtype, foreign.rcode(said), outcome.by, empty=foreign.empty(said))
-        if remember and outcome.until and not query.options and len(made) <= _PASSING_OCTETS:
+        cell = self.tally.count(query.qtype, foreign.rcode(said), by, empty=foreign.empty(said))
+        if remember and until and not query.options and len(made) <= _PASSING_OCTETS:
             reply = Reply(made, foreign.truncated(made), rotation)
-            self._pass(octets[2:], Remembered(reply, (), cell), outcome.until)
+            self._pass(octets[2:], Remembered(reply, (), cell), until)
         return made
 
     def _pass(self, key: bytes, passing: Remembered, until: float) -> None:
@@ -308,8 +306,3 @@ class Responder:
         self._log.error(
             "query_failed_inside", name=repr(bytes(query.qname)), type=types.type_text(query.qtype), exc_info=fault
         )
-
-
-def _policy(query: Query) -> Outcome | None:
-    """What is answered without asking anybody: other classes and transfers are refused (RFC 5936 section 2.2.1)."""
-    return _REFUSED if query.qclass != types.IN or query.qtype in _TRANSFERS else None

@@ -49,10 +49,15 @@ class Item(Kept):
 
     __slots__ = ("_octets", "_outcome", "_rotation", "_second", "_ttls", "expires")
 
-    def __init__(self, size: int, found: Lasting, expires: int) -> None:
-        super().__init__(size)
+    def __init__(self, size: int, octets: bytes, found: Lasting, expires: int) -> None:
+        """The octets are those of found, with whatever TTL."""
+        self.size = size
+        self.uses = 0
+        self.is_main = False
         self.expires = expires
-        self._octets, self._ttls, _, _, self._rotation = found
+        self._octets = octets
+        self._ttls = found.ttls
+        self._rotation = found.rotation
         self._second = _NEVER
         self._outcome: Relayed | None = None  # made by the first hit, and most have none
 
@@ -73,18 +78,22 @@ class Item(Kept):
 
     def _with_ttl(self, seconds: int) -> Relayed:
         octets = with_ttl(self._octets, self._ttls, seconds)
-        return Relayed(octets, NAME, rotation=self._rotation, tidy=foreign.tidy(octets))
+        return Relayed(octets, NAME, 0.0, None, self._rotation, foreign.tidy(octets))
 
 
 class Cache:
     """The step that keeps upstreams' replies."""
 
-    __slots__ = ("_failing", "_failures", "_settings", "denial", "flights", "loop", "success")
+    __slots__ = ("_failing", "_failures", "_settings", "_shelves", "denial", "flights", "loop", "success")
 
     def __init__(self, settings: CacheSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.success: S3Fifo[Item] = S3Fifo(settings.success.capacity, settings.octets // 2)
         self.denial: S3Fifo[Item] = S3Fifo(settings.denial.capacity, settings.octets // 2)
+        self._shelves = (
+            (self.success, settings.success.ttl_min_s, settings.success.ttl_max_s),
+            (self.denial, settings.denial.ttl_min_s, settings.denial.ttl_max_s),
+        )
         self.flights = Flights()
         self._settings = settings
         # What failed, and until when it is given unasked.
@@ -98,7 +107,11 @@ class Cache:
         query = request.query
         key = key_of(query)
         second = int(self.loop.time())
-        item = self._find(key, second)
+        item = self.success.items.get(key)
+        if item is None or item.expires <= second:
+            other = self.denial.items.get(key)
+            if item is None or (other is not None and other.expires > item.expires):
+                item = other  # of an answer and a denial the newer, which expires later
         if item is not None:
             item.use()
             if item.expires > second:
@@ -119,20 +132,19 @@ class Cache:
 
     def keep(self, key: bytes, found: Lasting, by: str) -> Relayed:
         """What to give now of what by said and what lasts; it is kept if it may be, and takes the place of what was."""
+        octets, ttls, ttl, denial, rotation = found
         second = int(self.loop.time())
-        shelf, keeping = (
-            (self.denial, self._settings.denial) if found.denial else (self.success, self._settings.success)
-        )
-        seconds = min(max(found.ttl, keeping.ttl_min_s), keeping.ttl_max_s) if found.ttl else 0
+        shelf, least, most = self._shelves[denial]
+        seconds = 0 if not ttl else least if ttl < least else min(ttl, most)
+        octets = with_ttl(octets, ttls, seconds)
         if seconds:
-            size = len(key) + len(found.octets) + _OVERHEAD + _OVERHEAD_TTL * len(found.ttls)
-            shelf.put(key, Item(size, found, second + seconds))
+            size = len(key) + len(octets) + _OVERHEAD + _OVERHEAD_TTL * len(ttls)
+            shelf.put(key, Item(size, octets, found, second + seconds))
         else:
             self._outdate(key)
         if second <= self._failing:
             self._failures.pop(key, None)
-        octets = with_ttl(found.octets, found.ttls, seconds)
-        return Relayed(octets, by, rotation=found.rotation, tidy=foreign.tidy(octets))
+        return Relayed(octets, by, 0.0, None, rotation, foreign.tidy(octets))
 
     def failed(self, key: bytes, item: Item | None, outcome: Relayed | Failed, hold_s: float = 0.0) -> Outcome:
         """What to say to a question that failed so, not asked again for hold_s: what is stale, if there is an item."""
@@ -155,19 +167,10 @@ class Cache:
 
     def _outdate(self, key: bytes) -> None:
         """Lets what is kept under a key be given no more, not even as stale."""
-        for shelf in (self.success, self.denial):
+        for shelf, _, _ in self._shelves:
             item = shelf.items.get(key)
             if item is not None:
                 item.expires = _NEVER
-
-    def _find(self, key: bytes, second: int) -> Item | None:
-        """What is kept under a key, expired or not; of an answer and a denial the newer, which expires later."""
-        item = self.success.items.get(key)
-        if item is None or item.expires <= second:
-            other = self.denial.items.get(key)
-            if item is None or (other is not None and other.expires > item.expires):
-                return other
-        return item
 
 
 class _Asking(Flight):
@@ -201,7 +204,8 @@ class _Asking(Flight):
         if self._timer is not None:
             self._timer.cancel()
         if isinstance(outcome, Relayed):
-            return self._read(outcome)
+            found = outcome.lasting
+            return self._read(outcome) if found is None else self._cache.keep(self._kept_by, found, outcome.by)
         if isinstance(outcome, Failed) and outcome.cause is None:
             unreached = outcome.error is not None and outcome.error.code in _UNREACHED
             return self._cache.failed(self._kept_by, self._item, outcome, UNREACHED_S if unreached else 0)
@@ -210,7 +214,7 @@ class _Asking(Flight):
     def _read(self, outcome: Relayed) -> Outcome:
         cache, octets = self._cache, outcome.octets
         try:
-            found = outcome.lasting or lasting(self._query, octets)
+            found = lasting(self._query, octets)
         except ForeignError as error:
             text = f"the upstream's reply can't be used: {error}"
             unusable = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text), NAME)

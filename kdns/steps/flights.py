@@ -72,4 +72,6 @@ class Flight:
             learned = self.learn(outcome)
         except Exception as fault:  # noqa: BLE001 - whoever runs the chain isn't below us any more; it gets the fault as a value
             learned = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"), cause=fault)
-        self.relieve(learned)
+        self._flights.waiting -= len(self._waiting)
+        for done in self._waiting:
+            done(learned)

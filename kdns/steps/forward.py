@@ -37,7 +37,7 @@ _NO_UPSTREAM: Final = Failed(
 class Forward:
     """The step that asks upstreams; the last of its chain."""
 
-    __slots__ = ("_timer", "loop", "rejected", "settings", "upstreams", "waiting")
+    __slots__ = ("_timeout_s", "_timer", "loop", "rejected", "settings", "upstreams", "waiting")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Forward:
         """Opens nothing yet. random is the system's generator."""
         chance = Chance(random)
         self.settings = settings
+        self._timeout_s = settings.timeout_s
         self.loop = loop
         self.upstreams = tuple(
             Upstream(address, loop=loop, chance=chance, datagrams=datagrams) for address in settings.upstreams
@@ -80,9 +81,9 @@ class Forward:
             self._timer.cancel()
             self._timer = None
 
-    def wait(self, errand: "Errand") -> None:
+    def wait(self, errand: "Errand", now: float) -> None:
         """Starts the time of one try."""
-        deadline = self.waiting[errand] = self.loop.time() + self.settings.timeout_s
+        deadline = self.waiting[errand] = now + self._timeout_s
         if self._timer is None:
             self._timer = self.loop.call_at(deadline, self._sweep)
 
@@ -131,7 +132,10 @@ class Errand(Flight):
     __slots__ = ("_begun", "_done", "_forward", "_trouble", "_udp", "_upstream")
 
     def __init__(self, forward: Forward, request: Request, done: Done) -> None:
-        super().__init__(request.query)
+        self.query = request.query
+        self.edns = True
+        self.sent = b""
+        self.carrier = None
         self._forward = forward
         self._done = done
         self._udp = request.transport == "udp"
@@ -141,13 +145,26 @@ class Errand(Flight):
 
     def depart(self) -> Outcome | None:
         """Sends the question to the first upstream that takes it; the outcome if none does."""
-        return None if self._sent() else self._next()
+        try:
+            self._upstream.ask(self)
+        except OSError as error:
+            self._blame(error)
+            return self._next()
+        self._forward.wait(self, self._begun)
+        return None
 
-    def received(self, octets: bytes, found: Lasting | None, *, whole: bool) -> None:
+    def answered(self, octets: bytes, found: Lasting) -> None:
+        """As Flight.answered."""
+        outcome = Relayed(octets, NAME, 0.0, None, None, False, found)
+        if self._trouble is None:
+            del self._forward.waiting[self]
+            self._done(outcome)
+        else:
+            self._finish(outcome)
+
+    def received(self, octets: bytes, *, whole: bool) -> None:
         """As Flight.received."""
-        if found is not None:
-            self._finish(Relayed(octets, NAME, lasting=found))
-        elif not whole:
+        if not whole:
             self._ask_whole(octets)
         elif foreign.rcode(octets) in _DOUBTFUL:
             self._doubt(octets)
@@ -258,7 +275,7 @@ class Errand(Flight):
 
     def _wait(self) -> None:
         forward, trouble = self._forward, self._trouble
-        forward.wait(self)
+        forward.wait(self, forward.loop.time())
         if trouble is not None and trouble.expiry is None:
             trouble.expiry = forward.loop.call_at(self._begun + TOTAL_S, self.abandon, "timed out")
 

@@ -35,11 +35,11 @@ class Kubernetes:
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         query = request.query
+        if not query.name.endswith(self._places):  # and so in none of the zones
+            return rest(request, done)
         found = schema.answer(self._index, self._zone, query)
         if found is None:
-            if query.name.endswith(self._places):
-                return asked_then(_of_this_moment, rest, request, done)
-            return rest(request, done)
+            return asked_then(_of_this_moment, rest, request, done)
         if found.chase is None:
             siblings = None if found.beside is None else _Beside(self._index, found.beside)
             return Answered(found.answer, found.owners, NAME, siblings)

@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 _SMALL: Final = 10  # the small queue's share is one part in so many
 _USES_MAX: Final = 3
 _LARGEST: Final = 8  # what takes more than one part in so many of the octets isn't kept
-_MARKS: Final = 1 << 14  # places for marks of what went from the small queue, two octets each
+_PLACES: Final = (1 << 14) - 1  # for marks of what went from the small queue, two octets each; the last one's number
 
 
 class Kept:
@@ -52,7 +52,7 @@ class S3Fifo(Generic[_T]):
         self._small: deque[bytes] = deque()
         self._main: deque[bytes] = deque()
         self._small_octets = 0
-        self._marks = array("H", bytes(2 * _MARKS))
+        self._marks = array("H", bytes(2 * (_PLACES + 1)))
 
     def put(self, key: bytes, value: _T) -> None:
         """Keeps the value under its key, in the place of the one that is there, unless it is too large."""
@@ -62,14 +62,18 @@ class S3Fifo(Generic[_T]):
         old = items.get(key)
         if old is not None:
             value.is_main, value.uses = old.is_main, old.uses
-            self._count(old, -1)
+            self.octets -= old.size
+            if not old.is_main:
+                self._small_octets -= old.size
         elif self._take_mark(key):
             value.is_main = True
             self._main.append(key)
         else:
             self._small.append(key)
         items[key] = value
-        self._count(value, 1)
+        self.octets += size
+        if not value.is_main:
+            self._small_octets += size
         while len(items) > self._capacity or self.octets > self._limit:
             self._evict()
 
@@ -83,13 +87,16 @@ class S3Fifo(Generic[_T]):
 
     def _leave_small(self, key: bytes) -> None:
         value = self.items[key]
+        self._small_octets -= value.size
         if value.uses:
-            self._small_octets -= value.size
             value.is_main, value.uses = True, 0
             self._main.append(key)
         else:
-            self._mark(key)
-            self._drop(key)
+            sight = hash(key)
+            self._marks[sight & _PLACES] = sight >> 14 & 0xFFFF | 1
+            self.octets -= value.size
+            del self.items[key]
+            self.evicted += 1
 
     def _leave_main(self, key: bytes) -> None:
         value = self.items[key]
@@ -97,31 +104,18 @@ class S3Fifo(Generic[_T]):
             value.uses -= 1
             self._main.append(key)
         else:
-            self._drop(key)
-
-    def _drop(self, key: bytes) -> None:
-        self._count(self.items.pop(key), -1)
-        self.evicted += 1
-
-    def _count(self, value: _T, sign: int) -> None:
-        self.octets += sign * value.size
-        if not value.is_main:
-            self._small_octets += sign * value.size
-
-    def _mark(self, key: bytes) -> None:
-        place, mark = _place(key)
-        self._marks[place] = mark
+            self.octets -= value.size
+            del self.items[key]
+            self.evicted += 1
 
     def _take_mark(self, key: bytes) -> bool:
-        """Whether the key went from the small queue not too long ago; its mark is gone then."""
-        place, mark = _place(key)
-        if self._marks[place] != mark:
+        """Whether the key went from the small queue not too long ago; its mark is gone then.
+
+        Place and mark are 30 bits of the key's hash, which differs from process to process.
+        """
+        sight = hash(key)
+        place = sight & _PLACES
+        if self._marks[place] != sight >> 14 & 0xFFFF | 1:
             return False
         self._marks[place] = 0
         return True
-
-
-def _place(key: bytes) -> tuple[int, int]:
-    """Where a key's mark is, and the mark: 30 bits of its hash, which differs from process to process."""
-    sight = hash(key)
-    return sight & (_MARKS - 1), sight >> 14 & 0xFFFF | 1

@@ -75,15 +75,16 @@ class Special:
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
-        answer = special_answer(request.query)
+        query = request.query
+        if not query.name.endswith(_LAST_LABELS):  # nearly every name
+            return rest(request, done)
+        answer = special_answer(query)
         return rest(request, done) if answer is None else Answered(answer, (STATIC,), "special")
 
 
 def special_answer(query: Query) -> Answer | None:
     """The answer to a special-use name, None for any other."""
     name = query.name
-    if not name.endswith(_LAST_LABELS):  # nearly every name ends here
-        return None
     zone = next((zone for zone in _ZONES if is_below(name, zone)), None)
     if zone is None:
         return None

@@ -69,7 +69,7 @@ class Stream:
             message = bytes(got[2:end])
             if foreign.answers(self._flight.sent, message):
                 self._close()
-                self._flight.received(message, None, whole=True)
+                self._flight.received(message, whole=True)
                 return
             self._upstream.counts.ignored += 1
             del got[:end]

@@ -69,8 +69,12 @@ class Flight:
         self.sent = b""  # as last sent
         self.carrier: Carrier | None = None
 
-    def received(self, octets: bytes, found: Lasting | None, *, whole: bool) -> None:
-        """An answer has come; found is what plain makes of it, whole unless the rest has to be asked for by TCP."""
+    def answered(self, octets: bytes, found: Lasting) -> None:
+        """An answer has come of the most common form; found is what lasts of it."""
+        raise NotImplementedError
+
+    def received(self, octets: bytes, *, whole: bool) -> None:
+        """Another answer has come; whole unless the rest has to be asked for by TCP."""
         raise NotImplementedError
 
     def failed(self, error: OSError) -> None:
@@ -269,12 +273,14 @@ class Port:
             self._upstream.counts.ignored += 1
             return
         found = plain(flight.query, flight.sent, octets)
-        if found is None and not foreign.answers(flight.sent, octets):
+        if found is not None and len(octets) <= DATAGRAM_LIMIT:
+            self._forget(ident)
+            flight.answered(octets, found)
+        elif foreign.answers(flight.sent, octets):
+            self._forget(ident)
+            flight.received(octets, whole=len(octets) <= DATAGRAM_LIMIT and not foreign.truncated(octets))
+        else:
             self._upstream.counts.ignored += 1
-            return
-        self._forget(ident)
-        whole = found is not None or (len(octets) <= DATAGRAM_LIMIT and not foreign.truncated(octets))
-        flight.received(octets, found, whole=whole)
 
     def _lost(self, error: OSError) -> None:
         """The socket brings no answers any more: tells all who wait."""

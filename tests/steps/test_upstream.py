@@ -30,7 +30,10 @@ class Noted(Flight):
         super().__init__(Query(from_text("www.example.com."), types.A))
         self.answers: list[bytes] = []
 
-    def received(self, octets: bytes, found: Lasting | None, *, whole: bool) -> None:
+    def answered(self, octets: bytes, found: Lasting) -> None:
+        self.answers.append(octets)
+
+    def received(self, octets: bytes, *, whole: bool) -> None:
         self.answers.append(octets)
 
 
