@@ -4,7 +4,7 @@ A zone may be written as a range of addresses and is several then. Names are fol
 compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from kdns.config import zones
@@ -33,10 +33,15 @@ def _zones(token: Token) -> tuple[Name, ...]:
         raise UnfitError(f"a zone or a range of addresses ({error})") from error
 
 
-def _zones_but_numbers(token: Token) -> tuple[Name, ...]:
-    if is_whole(token.text):
-        raise UnfitError(ZONE.expects)
-    return _zones(token)
+def zone_unless(refused: Callable[[str], bool]) -> Kind[tuple[Name, ...]]:
+    """Zones, where texts that could be ones mean something else."""
+
+    def read(token: Token) -> tuple[Name, ...]:
+        if refused(token.text):
+            raise UnfitError(ZONE.expects)
+        return _zones(token)
+
+    return Kind(ZONE.expects, read, ZONE.example, doubt=_doubt)
 
 
 def _doubt(text: str) -> str:
@@ -48,7 +53,6 @@ def _doubt(text: str) -> str:
 
 NAME: Final = Kind("a domain name", _name, "www.example.org")
 ZONE: Final = Kind("a zone or a range of addresses", _zones, "example.org", doubt=_doubt)
-ZONE_BUT_NUMBER: Final = Kind(ZONE.expects, _zones_but_numbers, ZONE.example, doubt=_doubt)  # where numbers are TTLs
 
 
 def _mnemonic(

@@ -138,8 +138,8 @@ def duration(
     within = [f"of {_span(least)} or more"] if most is None and least else []
     within += [f"from {_span(least)} to {_span(most)}"] if most is not None else []
     within += ["above 0"] if positive and not least else []
-    within += ["or 0"] if or_zero else []
-    return of_text(" ".join(["a duration such as 5s or 1m30s", *within]), read, "5s")
+    within += ["or 0s"] if or_zero else []
+    return of_text(", ".join(["a duration such as 5s or 1m30s", *within]), read, "5s")
 
 
 def _span(value_s: float) -> str:

@@ -52,6 +52,7 @@ class _Reading(Generic[S]):
         self.scope = scope
         self.problems: list[Problem] = []
         self.values: dict[str, object] = {}
+        self.collected: dict[str, list[object]] = {}  # those that every line adds to
         self.given: dict[str, Token] = {}  # the options that were there, by name
         self.seen: dict[str, Token] = {}  # the same by field
         self.fields = directive.settings.fields
@@ -119,7 +120,7 @@ class _Reading(Generic[S]):
             elif word in self.directive.accepted:
                 self._report(inner.name, f'"{word}" has no effect here', self.directive.accepted[word], WARNING)
             elif nameless:
-                self._option(nameless, inner.tokens, self._near(nameless[0], word, tuple(by_name)))
+                self._option(nameless, inner.tokens, tuple(by_name))
             else:
                 known = tuple(by_name)
                 hint = did_you_mean(word, known) or (f"there are {', '.join(known)}" if known else "it has none")
@@ -135,11 +136,11 @@ class _Reading(Generic[S]):
 
     def _near(self, field: str, word: str, known: tuple[str, ...]) -> str:
         """What may have been meant where a line that isn't named by an option doesn't fit."""
-        first = self.fields[field].shape.kinds(self.fields[field].variables)[self._form(field).variables[0]]
+        first = self._kinds(field)[self._form(field).variables[0]]
         return did_you_mean(word, (*known, *first.words))
 
-    def _option(self, fields: Sequence[str], tokens: tuple[Token, ...], hint: str = "") -> None:
-        """Reads a line as the first of these fields whose form fits."""
+    def _option(self, fields: Sequence[str], tokens: tuple[Token, ...], known: tuple[str, ...] = ()) -> None:
+        """Reads a line as the first of these fields whose form fits; known options may have been meant instead."""
         misfits: list[tuple[str, Misfit]] = []
         for field in fields:
             found = self._form(field).match(tokens, _readers(self._kinds(field)))
@@ -148,6 +149,7 @@ class _Reading(Generic[S]):
                 return
             misfits.append((field, found))
         field, misfit = max(misfits, key=lambda each: each[1].position)
+        hint = self._near(field, tokens[0].text, known) if known and misfit.position == 0 else ""
         self._misfit(self._form(field), tokens, misfit, self._kinds(field), hint)
 
     def _set(self, field: str, tokens: tuple[Token, ...], bounds: tuple[Bound, ...]) -> None:
@@ -163,8 +165,11 @@ class _Reading(Generic[S]):
             self._report(tokens[0], f'found "{form.name}" again: this one counts', severity=WARNING)
         own = self._of(declared, found)
         value = declared.bare if declared.shape.plain and not own else self._built(declared, own, declared.bare)
-        before = self.values.get(field) if declared.repeat == "each" else None
-        self.values[field] = value if before is None else (*_tuple(before), *_tuple(value))
+        if declared.repeat != "each":
+            self.values[field] = value
+            return
+        assert isinstance(value, tuple)
+        self.collected.setdefault(field, []).extend(value)
 
     def _built(self, declared: Declared, own: Sequence[Bound], before: object) -> object:
         try:
@@ -182,7 +187,8 @@ class _Reading(Generic[S]):
         for name, each in self.fields.items():
             if each.default is REQUIRED and name not in self.values:
                 raise AssertionError(f"{self.directive.name}: its form lets {name} be left out")
-        settings = self.directive.settings(**self.values)
+        collected = {name: tuple(each) for name, each in self.collected.items()}
+        settings = self.directive.settings(**self.values, **collected)
         for law in self.directive.laws:
             if not law.holds(settings):
                 token = self.given.get(law.at, line.name)
@@ -281,11 +287,6 @@ def _readers(kinds: Mapping[str, Kind[object]]) -> dict[str, Reader]:
 
 def _all_tokens(lines: Iterable[Line]) -> tuple[Token, ...]:
     return tuple(token for line in lines for token in (*line.tokens, *_all_tokens(line.block or ())))
-
-
-def _tuple(value: object) -> tuple[object, ...]:
-    assert isinstance(value, tuple)
-    return value
 
 
 __all__ = ["Outcome", "Scope", "read", "usage_of"]

@@ -224,7 +224,7 @@ WRONG = [
     ("prometheus {\ntls f\n}", ['2:1 kdns has no option "tls" of prometheus']),
     ("loop a", ['1:6 loop: found "a", expected nothing more']),
     ("loop {\na\n}", ['2:1 loop has no option "a"']),
-    ("reload 1s", ['1:8 reload: found "1s", expected INTERVAL, a duration such as 5s or 1m30s of 2s or more, or nothing more']),
+    ("reload 1s", ['1:8 reload: found "1s", expected INTERVAL, a duration such as 5s or 1m30s, of 2s or more, or nothing more']),
     ("loadbalance weighted", ["1:21 loadbalance: found the end of the line, expected FILE, the path of a file"]),
     ("loadbalance {\nreload 1s\n}", ["2:1 loadbalance: found reload without weighted, expected both"]),
     ("bufsize 511", ['1:9 bufsize: found "511", expected SIZE, a whole number from 512 to 4096, or nothing more']),

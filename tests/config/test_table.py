@@ -144,18 +144,66 @@ def test_every_variable_has_a_kind_and_every_field_a_sentence(directive: Directi
     assert {law.at for law in directive.laws} <= {*options, ""}
 
 
-WORDS = st.sampled_from(sorted({word for each in table.SUPPORTED for _, form, _ in forms(each) for word in form.words}))
-OTHERS = st.sampled_from(
-    ["10.0.0.1", "10.0.0.0/8", "5s", "10%", "3", "0", "-1", "a.example", "*", "a(", "{1}", "", ":53"]
-)
-TOKENS = st.lists(WORDS | OTHERS | st.text(max_size=6), max_size=5)
+OTHERS = [
+    "10.0.0.1",
+    "10.0.0.0/8",
+    "5s",
+    "10%",
+    "3",
+    "0",
+    "-1",
+    "a.example",
+    "*",
+    "a(",
+    "{1}",
+    "",
+    ":53",
+    "fallthrough",
+]
 
 
-@given(st.sampled_from(table.SUPPORTED), TOKENS, st.none() | st.lists(TOKENS.filter(bool), max_size=4))
-def test_any_tokens_give_settings_or_an_error(
-    directive: Directive[Settings], words: list[str], block: list[list[str]] | None
-) -> None:
-    given_line = line([directive.name, *words], *(block or []))
+def right_lines(directive: Directive[Settings]) -> tuple[list[list[str]], list[list[str]]]:
+    """Lines of the directive, and of its block, that are right."""
+    rules = [rule for each in directive.settings.fields.values() for rule in each.rules]
+    heads = [list(each) for each in directive.form.examples({**texts(kinds_of(directive)), "RULE": "name"})]
+    for rule in rules:
+        heads += [[directive.name, *each] for each in rule.form.examples(texts(dict(rule.shape.kinds(()))))]
+    options = [
+        list(example)
+        for _, form, declared in forms(directive)
+        for example in form.examples(texts(dict(declared.shape.kinds(declared.variables))))
+    ]
+    return heads, options
+
+
+def nearly(lines: list[list[str]]) -> st.SearchStrategy[list[str]]:
+    """One of the lines, often with another token in some place, or one more or less."""
+
+    def changed(words: list[str], at: int, other: str, how: str) -> list[str]:
+        at %= len(words)
+        rest = {
+            "same": words[at:],
+            "put": [other, *words[at:]],
+            "take": words[at + 1 :],
+            "swap": [other, *words[at + 1 :]],
+        }
+        return [*words[:at], *rest[how]] or words
+
+    how = st.sampled_from(["same", "same", "put", "take", "swap"])
+    return st.builds(
+        changed, st.sampled_from(lines), st.integers(0, 9), st.sampled_from(OTHERS) | st.text(max_size=4), how
+    )
+
+
+def lines_for(directive: Directive[Settings]) -> st.SearchStrategy[Line]:
+    heads, options = right_lines(directive)
+    block = st.lists(nearly(options), max_size=3) if options else st.just([])
+    return st.builds(lambda head, inner: line([directive.name, *head[1:]], *inner), nearly(heads), block)
+
+
+@given(st.sampled_from(table.SUPPORTED).flatmap(lambda each: st.tuples(st.just(each), lines_for(each))))
+def test_any_tokens_give_settings_or_an_error(case: tuple[Directive[Settings], Line]) -> None:
+    directive, given_line = case
     outcome = read(directive, given_line, Scope(ZONES))
     assert (outcome.settings is None) == any(each.severity == ERROR for each in outcome.problems)
     assert all(each.message for each in outcome.problems)

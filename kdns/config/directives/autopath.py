@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from kdns.config.declarations import Directive, Settings, argument, zones
+from kdns.config.domains import zone_unless
 from kdns.config.kinds import FilePath, of_text
 from kdns.dns.names import Name
 
@@ -24,7 +25,11 @@ def _search_path(text: str) -> SearchPath:
 class Autopath(Settings):
     """Whose search path it is."""
 
-    zones: tuple[Name, ...] = zones("ZONE", doc="The zones of the questions, by default the server block's.")
+    zones: tuple[Name, ...] = zones(
+        "ZONE",
+        kind=zone_unless(lambda text: text.startswith("@")),
+        doc="The zones of the questions, by default the server block's.",
+    )
     search: SearchPath = argument(
         "SEARCH",
         of_text("@kubernetes, or a file like resolv.conf", _search_path, "@kubernetes"),

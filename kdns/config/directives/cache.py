@@ -6,8 +6,8 @@ Defaults are CoreDNS 1.14's (plugin/cache). Names of the cluster are never kept 
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from kdns.config.declarations import Directive, Law, Settings, argument, flag, option, zones
-from kdns.config.domains import ZONE, ZONE_BUT_NUMBER
-from kdns.config.kinds import duration, percentage, seconds, whole, words
+from kdns.config.domains import ZONE, zone_unless
+from kdns.config.kinds import duration, is_whole, percentage, seconds, whole, words
 from kdns.config.shapes import GIVEN, record, spread
 from kdns.dns import names
 from kdns.dns.names import Name
@@ -61,7 +61,7 @@ class Cache(Settings):
 
     ttl_s: int | None = argument("TTL", seconds(1), default=None, doc="The longest that a reply is kept, in seconds.")
     zones: tuple[Name, ...] = zones(
-        "ZONE", kind=ZONE_BUT_NUMBER, doc="The zones whose replies are kept, by default the server block's."
+        "ZONE", kind=zone_unless(is_whole), doc="The zones whose replies are kept, by default the server block's."
     )
     success: Keeping = option(
         "success CAPACITY [TTL [MINTTL]]",
