@@ -134,13 +134,11 @@ class _Reading(Generic[S]):
             hint = self.directive.missing[token.text]
             self._report(token, f'kdns has no option "{token.text}" of {self.directive.name}', hint)
 
-    def _near(self, field: str, word: str, known: tuple[str, ...]) -> str:
-        """What may have been meant where a line that isn't named by an option doesn't fit."""
-        first = self._kinds(field)[self._form(field).variables[0]]
-        return did_you_mean(word, (*known, *first.words))
+    def _option(self, fields: Sequence[str], tokens: tuple[Token, ...], known: tuple[str, ...] | None = None) -> None:
+        """Reads a line as the first of these fields whose form fits.
 
-    def _option(self, fields: Sequence[str], tokens: tuple[Token, ...], known: tuple[str, ...] = ()) -> None:
-        """Reads a line as the first of these fields whose form fits; known options may have been meant instead."""
+        known are the options that may have been meant by a line which isn't found by its name.
+        """
         misfits: list[tuple[str, Misfit]] = []
         for field in fields:
             found = self._form(field).match(tokens, _readers(self._kinds(field)))
@@ -149,7 +147,7 @@ class _Reading(Generic[S]):
                 return
             misfits.append((field, found))
         field, misfit = max(misfits, key=lambda each: each[1].position)
-        hint = self._near(field, tokens[0].text, known) if known and misfit.position == 0 else ""
+        hint = did_you_mean(tokens[0].text, known) if known and misfit.position == 0 else ""
         self._misfit(self._form(field), tokens, misfit, self._kinds(field), hint)
 
     def _set(self, field: str, tokens: tuple[Token, ...], bounds: tuple[Bound, ...]) -> None:
@@ -232,16 +230,20 @@ class _Reading(Generic[S]):
     def _misfit(
         self, form: Form, tokens: Sequence[Token], misfit: Misfit, kinds: Mapping[str, Kind[object]], hint: str = ""
     ) -> None:
-        usage = f"write: {usage_of(form, kinds)}"
         if misfit.position < len(tokens):
             token = tokens[misfit.position]
             found = f'"{token.text}"'
+            hint = hint or did_you_mean(token.text, _words(misfit, kinds))
         else:
             last = tokens[-1]
             place = Place(last.place.file, last.place.line, last.place.column + last.width)
             token, found = Token("", place), "the end of the line"
         name = form.name or self.directive.name
-        self._report(token, f"{name}: found {found}, expected {_expected(misfit, kinds)}", hint or usage)
+        self._report(
+            token,
+            f"{name}: found {found}, expected {_expected(misfit, kinds)}",
+            hint or f"write: {usage_of(form, kinds)}",
+        )
 
     def _report(self, token: Token, message: str, hint: str = "", severity: Severity = ERROR) -> None:
         self.problems.append(Problem(token.place, message, hint, severity, max(1, token.width)))
@@ -263,6 +265,11 @@ def usage_of(form: Form, kinds: Mapping[str, Kind[object]]) -> str:
         return f"{found[1]}{words}{found[3]}" if found[1] and found[3] else f"{found[1]}({words}){found[3]}"
 
     return re.sub(_VARIABLE, choice, form.text)
+
+
+def _words(misfit: Misfit, kinds: Mapping[str, Kind[object]]) -> list[str]:
+    """The words that could stand there."""
+    return [word for each in misfit.expected for word in (kinds[each].words if each in kinds else (each,))]
 
 
 def _words_met(form: Form, tokens: Sequence[Token]) -> int:

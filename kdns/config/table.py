@@ -178,13 +178,14 @@ def _counting(directives: Sequence[Line], problems: list[Problem]) -> list[Line]
             places_of[line.name.text] = len(kept)
             kept.append(line)
             continue
-        earlier = directives[before].name.place.line
+        place = directives[before].name.place
+        earlier = f"line {place.line}" if place.file == line.name.place.file else str(place)
         if entry.repeat == "once":
-            hint = f"it is in line {earlier} already"
+            hint = f"it is in {earlier} already"
             problems.append(_problem(line.name, f'found "{entry.name}" again, expected it once', hint))
             kept.append(None)
         elif entry.repeat == "first":
-            problems.append(_problem(line.name, f'"{entry.name}" again: that of line {earlier} counts', "", WARNING))
+            problems.append(_problem(line.name, f'"{entry.name}" again: that of {earlier} counts', "", WARNING))
             kept.append(None)
         else:
             problems.append(_problem(line.name, f'"{entry.name}" again: this one counts', "", WARNING))

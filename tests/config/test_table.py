@@ -322,3 +322,29 @@ def test_every_file_of_directives_is_in_the_table() -> None:
     folder = Path(table.__file__).parent / "directives"
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     assert files == {each.settings.__module__.rpartition(".")[2] for each in table.SUPPORTED}
+
+
+HINTS = [
+    ("forward . 192.0.2.1 {\npolicy randm\n}", 'did you mean "random"?'),
+    ("forward . 192.0.2.1 {\npolicy 5\n}", "write: policy (random|round_robin|sequential)"),
+    ("forward . 192.0.2.1 {\npolcy random\n}", 'did you mean "policy"?'),
+    ("forward . 192.0.2.1 {\nspray\n}", "policy random"),
+    ("acl {\nblok net *\n}", 'did you mean "block"?'),
+    ("hosts {\nfalthrough\n}", 'did you mean "fallthrough"?'),
+    ("cache {\ndisable sucess\n}", 'did you mean "success"?'),
+    ("any {\nx\n}", "it has none"),
+    ("health {\nx\n}", "there are lameduck"),
+    ("rewrite nme a b", 'did you mean "name"?'),
+    ("cache\ncache", "it is in line 2 already"),
+    ("transfer {\nto *\nsource ::1\nsource ::1\n}", "it is in line 4 already"),
+]
+
+
+@pytest.mark.parametrize(("text", "hint"), HINTS)
+def test_a_problem_says_what_to_write(text: str, hint: str) -> None:
+    assert [each.hint for each in chain(text).problems] == [hint]
+
+
+def test_a_directive_that_was_imported_is_named_with_its_file() -> None:
+    (block,) = reading.read(". {\nimport a\ncache\n}", {"a": "cache"}).blocks
+    assert [each.hint for each in table.chain_of(block.directives, ZONES).problems] == ["it is in a:1:1 already"]
