@@ -1,64 +1,82 @@
-"""Denials that hold for siblings: one NXDOMAIN answers every other name beside it that nobody owns.
+"""Denials that hold for others: one NXDOMAIN, or one empty answer, answers every name that is denied alike.
 
-Search paths and floods ask for names that never repeat, such as <random>.N.svc.cluster.local;
-remembering each would cost memory and push out what is asked again. But all of them get the
-same reply but for their first label. So a denial that says so (chain.Siblings) is kept once
-for everything around that label: header, rest of the question, and the label's length, since
-the pointers in the reply depend on it. Whether the name at hand is owned is looked up each
-time, so nothing here ever has to be forgotten for being wrong (as RFC 8198 does with NSEC).
-The serial in the SOA is that of the denial's making, as of any remembered one.
+Search paths and floods ask for names that hardly ever repeat, such as www.example.com.N.svc.cluster.local; remembering
+each would cost memory and push out what is asked again. But they get the same reply but for the question, as long as
+the end that they have in common lies at the same place, since the pointers in the reply lead there. So a denial that
+says which names it holds for (zone.alike) is kept once for everything around the labels before that end: header, place,
+end, rest of the question. Whether the name at hand is denied is looked up each time, so nothing here ever has to be
+forgotten for being wrong. The serial in the SOA is that of the denial's making, as of any remembered one.
 """
 
 from typing import Final, NamedTuple
 
-from kdns.steps.chain import Siblings
+from kdns.zone.alike import Alike
 
-# Denials kept: namespaces x types x lengths in use; past it they are made anew. 300 octets each.
-_LIMIT: Final = 8192
+# Denials kept: places x types x ways to ask in use; past it they are made anew. 300 octets each.
+_LIMIT: Final = 4096
 _HEADER: Final = 12
 _QUESTION_REST: Final = 4  # type and class
+_ENDS: Final = 16  # ends in common that are looked for: two of each zone
+_PLACES: Final = tuple(place.to_bytes(2, "big") for place in range(_HEADER + 256))
 
 
 class _Denial(NamedTuple):
     head: bytes  # flags and counts
     tail: bytes  # what follows the question
     beyond: int  # octets of the query behind its question
-    siblings: Siblings
+    alike: Alike
     cell: list[int]
 
 
 class Denials:
     """The denials of one door, whose place in cells that is."""
 
-    __slots__ = ("_kept", "_place")
+    __slots__ = ("_ends", "_kept", "_place")
 
     def __init__(self, place: int = 0) -> None:
         self._place = place
         self._kept: dict[bytes, _Denial] = {}
+        self._ends: tuple[bytes, ...] = ()  # the longest first: one may lie in another
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def reply(self, octets: bytes) -> bytes | None:
-        """The reply to a query whose name is denied as a sibling was; None where that isn't known."""
-        if len(octets) <= _HEADER:
+        """The reply to a query whose name is denied as another was; None where that isn't known."""
+        for end in self._ends:
+            at = octets.find(end, _HEADER + 1)
+            if 0 <= at < len(_PLACES):
+                break
+        else:
             return None
-        cut = octets[_HEADER] + _HEADER + 1
-        found = self._kept.get(octets[2 : _HEADER + 1] + octets[cut:])
-        if found is None or found.siblings.owns(octets[_HEADER:cut].lower()):
+        found = self._kept.get(octets[2:_HEADER] + _PLACES[at] + octets[at:])
+        if found is None:
+            return None
+        before = start = _HEADER  # of the last two labels in front of the end
+        while (after := start + octets[start] + 1) < at:
+            before, start = start, after
+        if after != at or not found.alike.holds(octets[before:at].lower(), below=before > _HEADER):
             return None
         found.cell[self._place] += 1
         return octets[:2] + found.head + octets[_HEADER : len(octets) - found.beyond] + found.tail
 
-    def learn(self, octets: bytes, qname_size: int, reply: bytes, siblings: Siblings, cell: list[int]) -> None:
-        """Takes a reply as that to all siblings of the query's name, which has qname_size octets and at least two labels."""
+    def learn(self, octets: bytes, qname_size: int, reply: bytes, alike: Alike, cell: list[int]) -> bool:
+        """Takes a reply as that to all names alike, if the end of the query's, of qname_size octets in all, is in lower case."""
+        end = _HEADER + qname_size
+        at = end - len(alike.end)
+        if octets[at:end] != alike.end.lower():
+            return False
+        if alike.end not in self._ends:
+            if len(self._ends) >= _ENDS:
+                return False
+            self._ends = tuple(sorted((*self._ends, bytes(alike.end)), key=len, reverse=True))
         if len(self._kept) >= _LIMIT:
             self._kept.clear()
-        end = _HEADER + qname_size + _QUESTION_REST
-        cut = octets[_HEADER] + _HEADER + 1
-        self._kept[octets[2 : _HEADER + 1] + octets[cut:]] = _Denial(
-            reply[2:_HEADER], reply[end:], len(octets) - end, siblings, cell
+        end += _QUESTION_REST
+        self._kept[octets[2:_HEADER] + _PLACES[at] + octets[at:]] = _Denial(
+            reply[2:_HEADER], reply[end:], len(octets) - end, alike, cell
         )
+        return True
 
     def clear(self) -> None:
         """Forgets all."""

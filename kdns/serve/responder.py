@@ -260,9 +260,9 @@ class Responder:
 
     def _render(self, octets: bytes, query: Query, outcome: Answered | Failed, options: bytes, remember: bool) -> bytes:
         limit = self._limit(query)
-        siblings = None
+        alike = None
         if isinstance(outcome, Answered):
-            answer, owners, siblings = outcome.answer, outcome.owners, outcome.siblings
+            answer, owners, alike = outcome.answer, outcome.owners, outcome.alike
         else:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
@@ -272,9 +272,7 @@ class Responder:
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by, empty=not answer.answers)
         if remember and owners and not query.options:
             key = octets[2:]
-            if siblings is not None:
-                self._denials.learn(octets, len(query.qname), made.octets, siblings, cell)
-            else:
+            if alike is None or not self._denials.learn(octets, len(query.qname), made.octets, alike, cell):
                 memo = self._shared if made.whole and len(made.octets) <= reply.udp_limit(query) else self._memo
                 if memo.seen(key):
                     memo.remember(key, Remembered(made, owners, cell))

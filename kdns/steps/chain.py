@@ -24,6 +24,7 @@ from kdns.dns.lasting import Lasting
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Rotation
+from kdns.zone.alike import Alike
 from kdns.zone.entry import Owner
 
 
@@ -55,24 +56,16 @@ class Request(NamedTuple):
     chases: int = 0  # how often it came back to the entrance
 
 
-class Siblings(Protocol):
-    """Names that differ from a denied one in their first label alone."""
-
-    def owns(self, label: bytes) -> bool:
-        """Whether the name with this first label (folded, with its length) may exist; if not, it is denied alike."""
-        ...
-
-
 class Answered(NamedTuple):
     """An answer of our own making; owners are what it depends on, all of them, or () where it may not be remembered.
 
-    With siblings it is a denial that holds for them too: whoever changes the answer or the question's name drops them.
+    With alike it is a denial that other names get, too: whoever changes the answer or the question's name takes that away.
     """
 
     answer: Answer
     owners: tuple[Owner, ...] = ()
     by: str = ""  # the step that answered, for metrics
-    siblings: Siblings | None = None
+    alike: Alike | None = None
 
 
 class Relayed(NamedTuple):

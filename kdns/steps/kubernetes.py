@@ -41,25 +41,10 @@ class Kubernetes:
         if found is None:
             return asked_then(_of_this_moment, rest, request, done)
         if found.chase is None:
-            siblings = None if found.beside is None else _Beside(self._index, found.beside)
-            return Answered(found.answer, found.owners, NAME, siblings)
+            return Answered(found.answer, found.owners, NAME, found.alike)
         prefix = found.answer
         target = request._replace(query=query.replace(qname=found.chase))
         return asked_then(lambda outcome: _continued(query, prefix, outcome), self._entrance or rest, target, done)
-
-
-class _Beside:
-    """The names S.N.svc of one namespace."""
-
-    __slots__ = ("_index", "_namespace")
-
-    def __init__(self, index: Index, namespace: bytes) -> None:
-        self._index = index
-        self._namespace = namespace
-
-    def owns(self, label: bytes) -> bool:
-        """As Siblings.owns."""
-        return label + self._namespace in self._index.entries
 
 
 def _of_this_moment(outcome: Outcome) -> Outcome:

@@ -19,7 +19,7 @@ from kdns.zone.index import Index
 from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, Zone, address_set, service_name
 
 _NS: Final = b"\2ns\3dns"
-_HOSTMASTER: Final = b"\x0ahostmaster"
+HOSTMASTER: Final = b"\x0ahostmaster"
 _REFRESH, _RETRY, _EXPIRE = 7200, 1800, 86400  # seconds
 _SOA_TTL_LIMIT: Final = 300  # seconds
 _VERSION: Final = records.txt(b"1.1.0")
@@ -61,7 +61,7 @@ def at_version(asked: Asked) -> Answer:
 
 
 def _soa(origin: Name, primary: Name, serial: int, ttl: int) -> RecordSet:
-    hostmaster = Name(_HOSTMASTER + primary)
+    hostmaster = Name(HOSTMASTER + primary)
     rdata = records.soa(_server_name(primary), hostmaster, serial, _REFRESH, _RETRY, _EXPIRE, ttl)
     return RecordSet(origin, types.SOA, min(ttl, _SOA_TTL_LIMIT), (rdata,))
 

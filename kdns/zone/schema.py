@@ -15,9 +15,10 @@ from kdns.dns.names import Name, fold, is_below
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
 from kdns.zone import apex, external, headless, pods, reverse, services
+from kdns.zone.alike import Alike, Elsewhere, Familyless, Unowned
 from kdns.zone.entry import APEX, STATIC, Kind, Owner, address_owner, namespace_owner_of
 from kdns.zone.index import Index
-from kdns.zone.terms import NODATA, POD, SVC, Asked, Family, Found, Zone, nowhere
+from kdns.zone.terms import ADDRESS_SIZES, NODATA, POD, SVC, Asked, Family, Found, Zone, nowhere
 
 __all__ = ["Found", "Zone", "answer"]
 
@@ -63,14 +64,10 @@ def _step(index: Index, zone: Zone, qname: Name, name: Name, qtype: int) -> Foun
 def _in_zone(index: Index, zone: Zone, is_primary: bool, asked: Asked) -> Found:
     """What one name of a zone has, as in _step; a denial where it has nothing."""
     found, owner = (_primary if is_primary else _reverse)(index, zone, asked)
-    beside = None
     if found is None:
         if _falls_through(zone, asked.name):
             return Found(NODATA, (owner,), asked.qname)
         rcode = types.NXDOMAIN
-        labels = asked.labels
-        if len(labels) == 3 and labels[2] == SVC and owner not in index.entries:
-            beside = labels[1]
     elif found.answers:
         first = found.answers[0]
         leads_on = first.rtype == types.CNAME != asked.qtype
@@ -78,7 +75,26 @@ def _in_zone(index: Index, zone: Zone, is_primary: bool, asked: Asked) -> Found:
     else:
         rcode = types.NOERROR
     primary = asked.origin if is_primary else zone.origins[0]
-    return Found(apex.denial(rcode, asked.origin, primary, index.serial, zone.ttl), (owner,), None, beside)
+    alike = _alike(index, asked, owner, rcode) if is_primary else None
+    return Found(apex.denial(rcode, asked.origin, primary, index.serial, zone.ttl), (owner,), None, alike)
+
+
+def _alike(index: Index, asked: Asked, owner: Owner, rcode: int) -> Alike | None:
+    """Which names below the zone are denied as this one is, as far as that is quick to tell."""
+    labels = asked.labels
+    if not labels:
+        return None
+    if labels[-1] not in _SIGNIFICANT:
+        return Elsewhere(asked.origin, _SIGNIFICANT)
+    if labels[-1] != SVC or len(labels) < 3:
+        return None
+    entry = index.entries.get(owner)
+    if entry is None:
+        return Unowned(Name(SVC + asked.origin), index)
+    size = ADDRESS_SIZES.get(asked.qtype)
+    if rcode == types.NOERROR and size is not None and len(labels) == 3 and entry[0] == Kind.CLUSTER_IP:
+        return Familyless(Name(SVC + asked.origin), index, size)
+    return None
 
 
 def _labels(name: Name, end: int) -> list[bytes] | None:
@@ -158,6 +174,10 @@ _BRANCHES: Final[dict[bytes, Callable[[Index, Zone, Asked], _Denoted]]] = {
     b"\3dns": _dns,
     b"\x0bdns-version": _version,
 }
+
+# Labels next to the zone that mean something, and the one that the SOA's mailbox begins with: behind it the denial is
+# shorter.
+_SIGNIFICANT: Final = frozenset((*_BRANCHES, apex.HOSTMASTER))
 
 # By the number of labels left of the Service's: S.N.svc, X.S.N.svc, Y.X.S.N.svc
 _FAMILIES: Final[dict[int, tuple[Family, Family, Family]]] = {

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from kdns.dns import types
 from kdns.dns.names import Name
 from kdns.dns.records import Answer, Packed, RecordSet
+from kdns.zone.alike import Alike
 from kdns.zone.entry import Entry, Owner
 
 NODATA: Final = Answer()
@@ -59,9 +60,7 @@ class Found(NamedTuple):
     owners: tuple[Owner, ...]  # whoever's change can change the answer; () for one that must not be remembered
     # An ExternalName leads to this name, which somebody else must be asked for; answer holds the CNAMEs so far.
     chase: Name | None = None
-    # The name is denied because nobody owns it, and so is every name with another first label before this one
-    # (the namespace's, with its length) unless somebody owns the two together.
-    beside: bytes | None = None
+    alike: Alike | None = None  # of a denial: which other names get it, too
 
 
 Family: TypeAlias = Callable[[Entry, Owner, Asked], Answer | None]

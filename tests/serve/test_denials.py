@@ -1,9 +1,9 @@
-"""Denials for siblings: octet for octet what would have been made, and none for a name that somebody owns."""
+"""Denials for others: octet for octet what would have been made, and none for a name that somebody owns."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdns.dns import names
+from kdns.dns import names, types
 from kdns.dns.reply import udp_limit
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules
@@ -39,8 +39,8 @@ def responder(index: Index) -> Responder:
     return Responder(door, chain, Rules(udp_limit, recursion=True, cookie=lambda _, __: b""), Memo(1 << 20), Silent())
 
 
-def asked(label: bytes, rest: bytes, header: bytes = PLAIN, behind: bytes = b"") -> bytes:
-    return b"\xab\xcd" + header + bytes((len(label),)) + label + rest + b"\0\x01\0\x01" + behind
+def asked(label: bytes, rest: bytes, header: bytes = PLAIN, behind: bytes = b"", qtype: int = types.A) -> bytes:
+    return b"\xab\xcd" + header + bytes((len(label),)) + label + rest + bytes((0, qtype)) + b"\0\x01" + behind
 
 
 def answered(to: Responder, octets: bytes) -> bytes | None:
@@ -54,21 +54,32 @@ rests = st.sampled_from(
         b"\1m\3svc\7cluster\5local\0",
         b"\1N\3svc\7CLUSTER\5local\0",
         b"\3svc\7cluster\5local\0",
+        b"\7cluster\5local\0",
+        b"\3com\7cluster\5local\0",
+        b"\7example\3com\7cluster\5local\0",
+        b"\2ns\3dns\7cluster\5local\0",
+        b"\x0ahostmaster\7cluster\5local\0",
+        b"\7example\3com\1n\3svc\7cluster\5local\0",
+        b"\7example\3com\3svc\7cluster\5local\0",
+        b"\3api\3web\1n\3svc\7cluster\5local\0",
+        b"\4_tcp\3web\1n\3svc\7cluster\5local\0",
+        b"\3svc\7cluster\5local\0\3svc\7cluster\5local\0",
         b"\3web\1n\3svc\7cluster\5local\0",
         b"\1n\3pod\7cluster\5local\0",
     ]
 )
-ways = st.sampled_from([(PLAIN, b""), (WITH_OPT, OPT), (PLAIN, b"beyond")])
+ways = st.sampled_from([(PLAIN, b""), (WITH_OPT, OPT), (PLAIN, b"beyond"), (PLAIN, b"\3svc\7cluster\5local\0")])
+qtypes = st.sampled_from([types.A, types.AAAA, types.SRV, types.TXT])
 
 
-@given(st.lists(st.tuples(labels, rests, ways), min_size=1, max_size=12))
+@given(st.lists(st.tuples(labels, rests, ways, qtypes), min_size=1, max_size=12))
 def test_every_reply_is_octet_for_octet_that_of_who_remembers_nothing(
-    questions: list[tuple[bytes, bytes, tuple[bytes, bytes]]],
+    questions: list[tuple[bytes, bytes, tuple[bytes, bytes], int]],
 ) -> None:
     index = index_of()
     learning = responder(index)
-    for label, rest, (header, behind) in (*questions, *questions):
-        octets = asked(label, rest, header, behind)
+    for label, rest, (header, behind), qtype in (*questions, *questions):
+        octets = asked(label, rest, header, behind, qtype)
         assert answered(learning, octets) == answered(responder(index), octets)
 
 
@@ -91,3 +102,26 @@ def test_names_that_never_repeat_are_denied_without_asking_the_zone_again() -> N
     assert learning.tally.made == 1
     assert len(learning.memos[0]) == 0
     assert learning.tally.recalled == 999
+
+
+def test_search_paths_of_all_namespaces_share_denials() -> None:
+    index = index_of()
+    learning = responder(index)
+    for namespace in range(10, 30):
+        for path in (b"\3n%02d\3svc\7cluster\5local\0" % namespace, b"\3svc\7cluster\5local\0", b"\7cluster\5local\0"):
+            for site in range(10, 20):
+                answered(learning, asked(b"www-%d" % site, b"\7example\3com" + path))
+    assert learning.tally.made == 3
+    assert learning.tally.recalled == 597
+
+
+def test_family_that_a_service_gets_later_is_answered_at_once() -> None:
+    index = index_of()
+    learning = responder(index)
+    rest = b"\1n\3svc\7cluster\5local\0"
+    for _ in range(3):
+        assert (answered(learning, asked(b"web", rest, qtype=types.AAAA)) or b"")[7] == 0
+    assert learning.tally.made == 1
+    both = pack_service(Service(Kind.CLUSTER_IP, v4=bytes((10, 0, 0, 1)), v6=bytes(15) + b"\1"))
+    learning.forget(index.apply(Patch(1, 2, 2, {OWNER: both})))
+    assert (answered(learning, asked(b"web", rest, qtype=types.AAAA)) or b"")[7] == 1
