@@ -292,6 +292,7 @@ def test_kept_replies_have_the_ttl_of_their_sort_then_of_the_directive_then_the_
     assert (cache.kept_success.ttl_max_s, cache.kept_denial.ttl_max_s) == (30, 5)
     assert (Cache().kept_success.ttl_max_s, Cache().kept_denial.ttl_max_s) == (3600, 1800)
     assert (Cache().stale_s, Cache(serve_stale=Stale(5.0)).stale_s) == (3600.0, 5.0)
+    assert Cache().octets == 8 << 20
 
 
 def test_the_jitter_is_half_the_interval_at_the_most() -> None:

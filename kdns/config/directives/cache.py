@@ -146,6 +146,11 @@ class Cache(Settings):
         return keeping._replace(ttl_max_s=ttl_max_s)
 
     @property
+    def octets(self) -> int:
+        """How much memory all replies together may take, with all that they cost."""
+        return OCTETS
+
+    @property
     def stale_s(self) -> float:
         """For how long past their time replies are given while upstreams fail."""
         return STALE_S if self.serve_stale is None else self.serve_stale.longest_s
