@@ -28,8 +28,10 @@ _LOCAL6: Final = 32
 _INTERFACE: Final = {socket.AF_INET: 16, socket.AF_INET6: _LOCAL6}
 # Which words of four octets of a name tell clients apart: the IPv4 address; the first half of the IPv6 address.
 _CLIENT_WORDS: Final = {socket.AF_INET: (1,), socket.AF_INET6: (2, 3)}
-_LARGEST: Final = 65536  # no datagram is larger
-_STARTS: Final = range(0, SLOTS * _LARGEST, _LARGEST)
+# Octets of a slot for connected sockets: any datagram fits one that comes, any question one that goes.
+_INBOX: Final = 65536
+_OUTBOX: Final = 512 + 64
+_STARTS: Final = range(0, SLOTS * _INBOX, _INBOX)
 _ANY_INTERFACE: Final = bytes(4)
 
 
@@ -182,32 +184,37 @@ class Batch:
 class Connected:
     """Room for datagrams of connected sockets, whose addresses the kernel knows."""
 
-    __slots__ = ("_keep", "_lengths", "_out_of", "_received", "_recvmmsg", "_room", "_sendmmsg", "_sent")
+    __slots__ = ("_inbox", "_keep", "_lengths", "_outbox", "_received", "_recvmmsg", "_sendmmsg", "_sent", "_sizes")
 
     def __init__(self) -> None:
         assert _CALLS is not None, "ask available first"
         self._recvmmsg, self._sendmmsg = _CALLS
-        self._room = _buffer(SLOTS * _LARGEST)  # the system gives memory for what is touched alone
-        vectors = (_Iovec * SLOTS)()
+        self._inbox = _buffer(SLOTS * _INBOX)  # the system gives memory for what is touched alone
+        self._outbox = _buffer(SLOTS * _OUTBOX)
+        into, out_of = (_Iovec * SLOTS)(), (_Iovec * SLOTS)()
         self._received, self._sent = (_Message * SLOTS)(), (_Message * SLOTS)()
-        into = (_Iovec * SLOTS)()
         for slot in range(SLOTS):
-            for vector, message in ((into[slot], self._received[slot]), (vectors[slot], self._sent[slot])):
-                vector.base, vector.len = _address(self._room) + slot * _LARGEST, _LARGEST
+            for buffer, step, vector, message in (
+                (self._inbox, _INBOX, into[slot], self._received[slot]),
+                (self._outbox, _OUTBOX, out_of[slot], self._sent[slot]),
+            ):
+                vector.base, vector.len = _address(buffer) + slot * step, step
                 message.header.iov, message.header.iov_len = ctypes.addressof(vector), 1
         self._lengths = memoryview(self._received).cast("B").cast("I")[_OCTETS::_WORDS]
-        self._out_of = memoryview(vectors).cast("B").cast("Q")[1::2]
-        self._keep = into, vectors  # what only pointers lead to
+        self._sizes = memoryview(out_of).cast("B").cast("Q")[1::2]
+        self._keep = into, out_of  # what only pointers lead to
 
     def send(self, sock: socket.socket, octets: Sequence[bytes]) -> int:
-        """Sends them in order; how many, up to the first that can't be sent now."""
-        room, sizes = self._room, self._out_of
+        """Sends them, each of at most 512 octets, in order; how many, up to the first that can't be sent now."""
+        outbox, sizes = self._outbox, self._sizes
         total = 0
         while total < len(octets):
             run = octets[total : total + SLOTS]
+            at = 0
             for slot, each in enumerate(run):
-                room[slot * _LARGEST : slot * _LARGEST + len(each)] = each
-                sizes[slot] = len(each)
+                sizes[slot] = size = len(each)
+                outbox[at : at + size] = each
+                at += _OUTBOX
             sent: int = self._sendmmsg(sock.fileno(), self._sent, len(run), 0)
             total += max(sent, 0)
             if sent < len(run):
@@ -216,9 +223,9 @@ class Connected:
 
     def receive(self, sock: socket.socket) -> list[bytes]:
         """What has come, at most SLOTS datagrams; nothing, too, if there is an error to be told."""
-        room, lengths = self._room, self._lengths
+        inbox, lengths = self._inbox, self._lengths
         count: int = self._recvmmsg(sock.fileno(), self._received, SLOTS, 0, None)
-        return [room[at : at + length] for at, length in zip(_STARTS, lengths[: max(count, 0)], strict=False)]
+        return [inbox[at : at + length] for at, length in zip(_STARTS, lengths[: max(count, 0)], strict=False)]
 
 
 def _buffer(size: int) -> mmap.mmap:
