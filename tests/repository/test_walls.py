@@ -23,7 +23,11 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "cluster": ("zone.entry", "zone.patch", "dns.names", "dns.types"),
     "config": ("dns",),
     "sources": ("cluster", "zone.entry", "dns", "config.settings"),
-    "steps": ("dns", "zone", "config.settings"),
+    # A step takes its directive's settings, and the values that these are made of.
+    "steps": (
+        *("dns", "zone", "config.settings", "config.directives", "config.declarations", "config.rewriting"),
+        *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
+    ),
     "serve": ("dns", "zone", "steps", "config.settings", "ops"),
     "ops": ("config.settings",),
 }

@@ -1,0 +1,39 @@
+"""What a step may need of where it runs: handed to its maker, once.
+
+Each directive's module has make(settings, around), which returns the step for one occurrence of the directive in one
+server block; nothing is opened or sent before the first question. A step that counts has counts(): samples of families
+in ops.metrics' table, by name and label values. A step that waits, or has sockets open, has close().
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from kdns.dns.names import Name
+from kdns.steps.chain import Rest
+from kdns.steps.upstream import Datagrams, Random
+from kdns.zone.index import Index
+
+Samples: TypeAlias = Mapping[tuple[str, tuple[str, ...]], float]
+
+
+class Log(Protocol):
+    """What of a structured logger is used by steps."""
+
+    def info(self, event: str, **keys: Any) -> Any: ...
+    def warning(self, event: str, **keys: Any) -> Any: ...
+    def error(self, event: str, **keys: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The surroundings of a server block's steps in one worker."""
+
+    loop: asyncio.AbstractEventLoop  # its time is the only clock
+    random: Random  # the system's generator
+    entrance: Rest  # the server block's chain from its beginning, for what has to be asked for another name
+    index: Index  # the cluster
+    zones: tuple[Name, ...]  # of the server block's keys
+    datagrams: Datagrams | None  # many datagrams with one system call, where the system can
+    log: Log
