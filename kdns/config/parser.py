@@ -94,7 +94,9 @@ class _Reading:
                     continue
                 text = self._text(token)
                 comma = token if text.endswith(",") else None
-                if text:
+                if token.text in {"{,", "},"} and not token.quoted:
+                    self._complain(token, f"found {token.text[0]} among the keys of a server block")
+                elif text:
                     keys.append(token._replace(text=text.removesuffix(",")))
             if comma is None:
                 return tuple(keys), self._opening_below()

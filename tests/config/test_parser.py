@@ -85,6 +85,16 @@ WRONG: tuple[tuple[str, list[str], list[tuple[list[str], Tree]]], ...] = (
         [(["a"], ["b", []])],
     ),
     (
+        "a },\nb {\n}",  # CoreDNS has a zone named }
+        ["1:3: error: found } among the keys of a server block"],
+        [(["a", "b"], [])],
+    ),
+    (
+        "a {, b {\n}",
+        ["1:3: error: found { among the keys of a server block"],
+        [(["a", "b"], [])],
+    ),
+    (
         ".\nwhoami\n}\nlog",
         ["3:1: error: found } without the { that it would close"],
         [(["."], ["whoami", "log"])],
