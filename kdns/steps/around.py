@@ -35,5 +35,6 @@ class Around:
     entrance: Rest  # the server block's chain from its beginning, for what has to be asked for another name
     index: Index  # the cluster
     zones: tuple[Name, ...]  # of the server block's keys
+    addresses: tuple[bytes, ...]  # the server's own, 4 or 16 octets
     datagrams: Datagrams | None  # many datagrams with one system call, where the system can
     log: Log

@@ -28,14 +28,14 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
         *("dns", "zone", "config.settings", "config.directives", "config.declarations", "config.rewriting"),
         *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
     ),
-    "serve": ("dns", "zone", "steps", "config.settings", "ops"),
+    "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),
 }
 # Time, chance and IO are arguments here.
 PURE = (
     *("dns", "zone", "cluster", "config.settings"),
     *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser"),
-    *("config.zones", "config.keys", "config.complaints"),
+    *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers"),
     *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),
     *("config.patterns", "config.declarations", "config.reading", "config.directives", "config.table", "config.manual"),
 )

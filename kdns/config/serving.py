@@ -1,0 +1,58 @@
+"""What is served where: server blocks, and the listeners that their questions come in at.
+
+A listener is an address and a port of one scheme. Of its routes the longest zone that a name lies in decides, and of
+several blocks for that zone the first whose view takes the question.
+"""
+
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
+
+from kdns.config.declarations import Settings
+from kdns.config.settings import Address
+from kdns.dns.names import Name
+
+Scheme: TypeAlias = Literal["dns", "tls"]
+S = TypeVar("S", bound=Settings)
+
+ALL_ADDRESSES: Final = ""
+
+
+class Block(NamedTuple):
+    """A server block: its zones, and its directives' settings in the order in which questions go through them."""
+
+    zones: tuple[Name, ...]
+    settings: tuple[Settings, ...]
+
+    def each(self, kind: type[S]) -> tuple[S, ...]:
+        """All settings of a directive."""
+        return tuple(settings for settings in self.settings if isinstance(settings, kind))
+
+    def first(self, kind: type[S]) -> S | None:
+        """The settings of a directive, None where the block hasn't got it."""
+        return next(iter(self.each(kind)), None)
+
+
+class Route(NamedTuple):
+    """Names of this zone go to the block of that number."""
+
+    zone: Name
+    block: int
+
+
+class Listener(NamedTuple):
+    """Where questions come in; host "" is every address. The longest zones come first, then the file's order."""
+
+    address: Address
+    scheme: Scheme
+    routes: tuple[Route, ...]
+
+    @property
+    def label(self) -> str:
+        """What metrics and logs call it, as CoreDNS does: dns://:53."""
+        return f"{self.scheme}://{self.address}"
+
+
+class Servers(NamedTuple):
+    """All server blocks, and where they listen."""
+
+    blocks: tuple[Block, ...]
+    listeners: tuple[Listener, ...]
