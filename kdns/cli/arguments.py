@@ -12,6 +12,8 @@ from typing import Final
 import click
 
 from kdns import __version__
+from kdns.cli.check import check
+from kdns.cli.plugins import plugins
 from kdns.cli.serve import serve
 
 USAGE: Final = 2
@@ -30,7 +32,8 @@ def kdns(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-kdns.add_command(serve)
+for command in (serve, check, plugins):
+    kdns.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -4,14 +4,14 @@
         kuberntes cluster.local {
         ^^^^^^^^^
 
-Nothing that a file contains can move a terminal's cursor: what can't be printed is shown as one replacement character.
+Information is one line. Nothing that a file contains can move a terminal's cursor: what can't be printed is shown as one replacement character.
 """
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from kdns.config.syntax import Problem
+from kdns.config.syntax import INFO, Problem
 
 _SHOWN_MAX: Final = 160  # characters of a line; longer ones are cut around the place
 _WORD_MAX: Final = 64  # longer words are nobody's misspelling, and take long to compare
@@ -35,16 +35,21 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def render(problems: Iterable[Problem], texts: Mapping[str, str]) -> str:
     """The problems, ordered by place, with their lines where texts, by file, has them. Ends in a newline, if not empty."""
     files = {file: text.split("\n") for file, text in texts.items()}
+    found = ordered(problems, texts)
+    return "".join(f"{line}\n" for problem in found for line in _lines(problem, files.get(problem.place.file, ())))
+
+
+def ordered(problems: Iterable[Problem], files: Iterable[str]) -> list[Problem]:
+    """The problems by place, the files in their order."""
     order = {file: position for position, file in enumerate(files)}
-    ordered = sorted(problems, key=lambda each: (order.get(each.place.file, len(order)), each.place))
-    return "".join(f"{line}\n" for problem in ordered for line in _lines(problem, files.get(problem.place.file, ())))
+    return sorted(problems, key=lambda each: (order.get(each.place.file, len(order)), each.place))
 
 
 def _lines(problem: Problem, lines: Sequence[str]) -> list[str]:
     hint = f"; {problem.hint}" if problem.hint else ""
     said = _printable(f"{problem.place}: {problem.severity}: {problem.message}{hint}")
     number, column = problem.place.line - 1, problem.place.column - 1
-    if not 0 <= number < len(lines) or not 0 <= column <= len(lines[number].rstrip("\r")):
+    if problem.severity == INFO or not 0 <= number < len(lines) or not 0 <= column <= len(lines[number].rstrip("\r")):
         return [said]
     line = lines[number].rstrip("\r")
     start = max(0, column - _SHOWN_MAX // 2) if len(line) > _SHOWN_MAX else 0

@@ -172,6 +172,10 @@ class Settings(metaclass=SettingsType):
         """The fields and their values, in the order in which they are declared."""
         return ((name, getattr(self, name)) for name in type(self).fields)
 
+    def complete(self) -> Self:
+        """The same with those values filled in that others decide."""
+        return self
+
     def replaced(self, **changes: object) -> Self:
         """The same with other values for some fields."""
         return type(self)(**{**dict(self.items()), **changes})

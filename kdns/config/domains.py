@@ -69,7 +69,10 @@ def _mnemonic(
             raise ValueError(text)
         return found
 
-    return of_text(f"{what} such as {example}", read, example)
+    texts = {number: name for name, number in known.items()}
+    return of_text(
+        f"{what} such as {example}", read, example, write=lambda number: texts.get(number, f"{prefix}{number}")
+    )
 
 
 def record_type(*, any_case: bool = False) -> Kind[int]:

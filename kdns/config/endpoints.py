@@ -139,7 +139,12 @@ def _transfer_target(text: str) -> Address | None:
 IP: Final = of_text("an IP address", ip_text, "192.0.2.1")
 LISTEN: Final = of_text("an address to listen on such as :8080 or 127.0.0.1:8080", _listen, "127.0.0.1:8080")
 IP_PORT: Final = of_text("an IP address, with a port or without", _with_port, "192.0.2.1:53")
-UPSTREAM: Final = Kind("an IP address, a file like resolv.conf or a host name", _upstream, "192.0.2.1")
+UPSTREAM: Final = Kind(
+    "an IP address, a file like resolv.conf or a host name",
+    _upstream,
+    "192.0.2.1",
+    opens=lambda upstream: upstream.host if upstream.sort == "file" else None,
+)
 NETWORK: Final = of_text("a range of addresses such as 10.0.0.0/8", _network, "10.0.0.0/8")
 NETWORKS_OR_ALL: Final = of_text(
     "an IP address, a range such as 10.0.0.0/8, or * for all", _networks_or_all, "10.0.0.0/8"

@@ -85,6 +85,14 @@ class Form:
         """The tokens bound to words and variables, or how far they fit. Readers are those of the variables."""
         return _Run(self, tokens, readers).result()
 
+    def written(self, texts: Mapping[str, Sequence[str]]) -> list[str]:
+        """A line of the form that says these texts; empty where one is missing that it can't be without.
+
+        Texts are by variable, and by those words that say something by being there: none where they aren't.
+        """
+        node, _ = _alternatives(_split(self.text), 0)
+        return _written(node, texts) or []
+
     def examples(self, values: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
         """Lines of the form with these values for its variables: the shortest and the longest without repetition."""
         return tuple(dict.fromkeys(_walk(program(self.text), values, longest=longest) for longest in (False, True)))
@@ -260,6 +268,37 @@ def _emit(node: _Node, code: list[Instruction], then: int) -> int:
 def _add(code: list[Instruction], step: Instruction) -> int:
     code.append(step)
     return len(code) - 1
+
+
+def _written(node: _Node, texts: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """The words of a part; None where a text is missing."""
+    match node.sort:
+        case "atom":
+            return list(texts.get(node.text, () if _is_variable(node.text) else (node.text,)))[:1] or None
+        case "all":
+            parts = [_written(part, texts) for part in node.parts]
+            return None if None in parts else [word for part in parts for word in part or ()]
+        case "one":
+            return max((found for part in node.parts if (found := _written(part, texts))), key=len, default=None)
+        case "maybe":
+            return (_written(node.parts[0], texts) or []) if _is_said(node, texts) else []
+        case "repeat":
+            return _repeated(node.parts[0], texts)
+
+
+def _repeated(node: _Node, texts: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """All texts of a variable, or every alternative that says something."""
+    if node.sort == "atom":
+        return list(texts.get(node.text, ())) or None
+    while node.sort in {"maybe", "all"} and len(node.parts) == 1:
+        node = node.parts[0]
+    said = [part for part in (node.parts if node.sort == "one" else (node,)) if _is_said(part, texts)]
+    return [word for part in said for word in _written(part, texts) or ()]
+
+
+def _is_said(node: _Node, texts: Mapping[str, Sequence[str]]) -> bool:
+    """Whether there is a text of anything in it."""
+    return bool(texts.get(node.text)) or any(_is_said(part, texts) for part in node.parts)
 
 
 def _walk(run: Program, values: Mapping[str, str], *, longest: bool) -> tuple[str, ...]:

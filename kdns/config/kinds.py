@@ -10,7 +10,7 @@ from typing import Final, NewType, TypeVar
 
 from kdns.config.forms import UnfitError
 from kdns.config.patterns import LENGTH_MAX, Pattern, PatternError
-from kdns.config.shapes import Kind, Text
+from kdns.config.shapes import Kind, Text, plain_number
 from kdns.config.syntax import Token
 
 T = TypeVar("T", bound=str)
@@ -30,7 +30,15 @@ HOUR_S: Final = 3600.0
 DAY_S: Final = 86400.0
 
 
-def of_text(expects: str, read: Callable[[str], V], example: str, *, rooted: bool = False) -> Kind[V]:
+def of_text(
+    expects: str,
+    read: Callable[[str], V],
+    example: str,
+    *,
+    rooted: bool = False,
+    opens: Callable[[V], str | None] | None = None,
+    write: Callable[[V], str] | None = None,
+) -> Kind[V]:
     """A kind whose reader looks at the text alone and raises ValueError where it isn't fit."""
 
     def of_token(token: Token) -> V:
@@ -41,7 +49,7 @@ def of_text(expects: str, read: Callable[[str], V], example: str, *, rooted: boo
         except ValueError as error:
             raise UnfitError(expects) from error
 
-    return Kind(expects, of_token, example, rooted=rooted)
+    return Kind(expects, of_token, example, rooted=rooted, opens=opens, write=write)
 
 
 def is_whole(text: str) -> bool:
@@ -101,7 +109,7 @@ def percentage(least: int, most: int) -> Kind[int]:
             raise ValueError
         return int(text[:-1])
 
-    return of_text(f"a percentage from {least}% to {most}%", read, f"{least}%")
+    return of_text(f"a percentage from {least}% to {most}%", read, f"{least}%", write=lambda value: f"{value}%")
 
 
 def duration_s(text: str) -> float:
@@ -139,7 +147,8 @@ def duration(
     within += [f"from {_span(least)} to {_span(most)}"] if most is not None else []
     within += ["above 0"] if positive and not least else []
     within += ["or 0s"] if or_zero else []
-    return of_text(", ".join(["a duration such as 5s or 1m30s", *within]), read, "5s")
+    expects = ", ".join(["a duration such as 5s or 1m30s", *within])
+    return of_text(expects, read, "5s", write=lambda value: f"{plain_number(value)}s")
 
 
 def _span(value_s: float) -> str:
@@ -172,7 +181,13 @@ def listed(names: Sequence[str]) -> str:
 def switch(on: str = "on", off: str = "off", *, any_case: bool = False) -> Kind[bool]:
     """One of two words."""
     kind = words((on, off), any_case=any_case)
-    return Kind(kind.expects, lambda token: kind.read(token) == on, on, words=kind.words)
+    return Kind(
+        kind.expects,
+        lambda token: kind.read(token) == on,
+        on,
+        words=kind.words,
+        write=lambda value: on if value else off,
+    )
 
 
 def text(expects: str, example: str, *, unlike: Callable[[str], bool] | None = None) -> Kind[Text]:
@@ -186,15 +201,15 @@ def text(expects: str, example: str, *, unlike: Callable[[str], bool] | None = N
     return Kind(expects, read, example)
 
 
-def file(example: str, *, rooted: bool = True) -> Kind[FilePath]:
-    """A path, as it is written; whether the file is there is for who opens it."""
+def file(example: str, *, rooted: bool = True, there: bool = True) -> Kind[FilePath]:
+    """A path, as it is written; whether the file is there, if it has to be, is for who opens it."""
 
     def read(path: str) -> FilePath:
         if not path or "\0" in path:
             raise ValueError(path)
         return FilePath(path)
 
-    return of_text("the path of a file", read, example, rooted=rooted)
+    return of_text("the path of a file", read, example, rooted=rooted, opens=(lambda path: path) if there else None)
 
 
 def _pattern(token: Token) -> Pattern:

@@ -8,12 +8,14 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from kdns.config.complaints import did_you_mean
 from kdns.config.declarations import REQUIRED, Declared, Directive, Rule, Settings
 from kdns.config.forms import Bound, Form, Misfit, Reader, UnfitError
 from kdns.config.kinds import FilePath
+from kdns.config.lexer import Row
 from kdns.config.shapes import Kind
 from kdns.config.syntax import ERROR, WARNING, Line, Place, Problem, Severity, Token
 from kdns.dns.names import Name
@@ -28,11 +30,20 @@ class Scope(NamedTuple):
     root: str = ""  # where relative paths begin, by the directive root
 
 
+class Named(NamedTuple):
+    """A file that a directive needs, and the token that names it."""
+
+    path: str
+    token: Token
+
+
 class Outcome(NamedTuple, Generic[S]):
-    """The settings, None where a problem is an error."""
+    """The settings, None where a problem is an error; which fields were written, and how; which files are needed."""
 
     settings: S | None
     problems: tuple[Problem, ...]
+    given: Mapping[str, tuple[Row, ...]] = MappingProxyType({})  # the tokens of an argument, or each line of an option
+    files: tuple[Named, ...] = ()
 
 
 def read(directive: Directive[S], line: Line, scope: Scope) -> Outcome[S]:
@@ -41,7 +52,7 @@ def read(directive: Directive[S], line: Line, scope: Scope) -> Outcome[S]:
     reading.arguments(line)
     reading.options(line)
     settings = reading.settings(line)
-    return Outcome(settings, tuple(reading.problems))
+    return Outcome(settings, tuple(reading.problems), reading.rows, tuple(reading.files))
 
 
 class _Reading(Generic[S]):
@@ -51,6 +62,8 @@ class _Reading(Generic[S]):
         self.directive = directive
         self.scope = scope
         self.problems: list[Problem] = []
+        self.files: list[Named] = []
+        self.rows: dict[str, tuple[Row, ...]] = {}  # the tokens that values are from, by field
         self.values: dict[str, object] = {}
         self.collected: dict[str, list[object]] = {}  # those that every line adds to
         self.given: dict[str, Token] = {}  # the options that were there, by name
@@ -68,6 +81,8 @@ class _Reading(Generic[S]):
             return
         for name, each in fields.items():
             own = self._of(each, found)
+            if own:
+                self.rows[name] = (tuple(bound.token for bound in own),)
             if each.rules and own:
                 self._rule(name, each.rules, [bound.token for bound in own])
             elif own or not each.shape.plain:
@@ -163,6 +178,8 @@ class _Reading(Generic[S]):
             self._report(tokens[0], f'found "{form.name}" again: this one counts', severity=WARNING)
         own = self._of(declared, found)
         value = declared.bare if declared.shape.plain and not own else self._built(declared, own, declared.bare)
+        before = self.rows.get(field, ()) if declared.repeat == "each" else ()
+        self.rows[field] = (*before, tokens)
         if declared.repeat != "each":
             self.values[field] = value
             return
@@ -220,7 +237,12 @@ class _Reading(Generic[S]):
             kind = kinds.get(each.name)
             if kind is not None and kind.doubt is not None and (doubt := kind.doubt(each.token.text)):
                 self._report(each.token, doubt, f"the form is: {usage_of(form, kinds)}", WARNING)
-        return tuple(self._rooted(each, kinds.get(each.name)) for each in found)
+        settled = tuple(self._rooted(each, kinds.get(each.name)) for each in found)
+        for each in settled:
+            kind = kinds.get(each.name)
+            if kind is not None and kind.opens is not None and (path := kind.opens(each.value)) is not None:
+                self.files.append(Named(path, each.token))
+        return settled
 
     def _rooted(self, bound: Bound, kind: Kind[object] | None) -> Bound:
         if kind is None or not kind.rooted or not self.scope.root:
@@ -296,4 +318,4 @@ def _all_tokens(lines: Iterable[Line]) -> tuple[Token, ...]:
     return tuple(token for line in lines for token in (*line.tokens, *_all_tokens(line.block or ())))
 
 
-__all__ = ["Outcome", "Scope", "read", "usage_of"]
+__all__ = ["Named", "Outcome", "Scope", "read", "usage_of"]

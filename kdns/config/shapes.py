@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from kdns.config.forms import Bound, UnfitError
 from kdns.config.syntax import Place, Token
+from kdns.dns import names
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -38,16 +39,21 @@ class Shape(Generic[T_co]):
         """
         raise NotImplementedError
 
+    def texts(self, value: Any, variables: Sequence[str]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002
+        """What one would write for a value, by variable, and by word whether it is written; as Form.written takes it."""
+        return {}
+
 
 class Kind(Shape[T_co]):
     """What one token can stand for.
 
     expects is what is said to who wrote something else, example a text that is of the kind. words are all texts of the
     kind, where they are few. doubt says what may be wrong about a text that is of the kind, or nothing. A path that is
-    rooted is meant from where the directive root says.
+    rooted is meant from where the directive root says. opens tells of a value which file has to be there for it, if any.
+    write gives the text of a value, where that isn't the value's own.
     """
 
-    __slots__ = ("doubt", "example", "expects", "read", "rooted", "words")
+    __slots__ = ("doubt", "example", "expects", "opens", "read", "rooted", "words", "write")
 
     def __init__(
         self,
@@ -58,6 +64,8 @@ class Kind(Shape[T_co]):
         words: tuple[str, ...] = (),
         doubt: Callable[[str], str] | None = None,
         rooted: bool = False,
+        opens: Callable[[Any], str | None] | None = None,
+        write: Callable[[Any], str] | None = None,
     ) -> None:
         self.expects: Final = expects
         self.read: Final = read
@@ -65,12 +73,29 @@ class Kind(Shape[T_co]):
         self.words: Final = words
         self.doubt: Final = doubt
         self.rooted: Final = rooted
+        self.opens: Final = opens
+        self.write: Final = write or _text
 
     def kinds(self, variables: Sequence[str]) -> Mapping[str, "Kind[object]"]:
         return dict.fromkeys(variables, cast("Kind[object]", self))
 
     def build(self, found: Sequence[Bound], before: object) -> T_co:  # noqa: ARG002 - a shape's signature
         return cast("T_co", found[-1].value)
+
+    def texts(self, value: Any, variables: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return dict.fromkeys(variables, (self.write(value),))
+
+
+def _text(value: object) -> str:
+    """The text of a name, a number, or what is its own text."""
+    if isinstance(value, bytes):
+        return names.to_text(value)
+    return plain_number(value) if isinstance(value, float) else str(value)
+
+
+def plain_number(value: float) -> str:
+    """The number without an exponent, to nine places."""
+    return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
 class _Gathered(Shape[T_co]):
@@ -87,6 +112,9 @@ class _Gathered(Shape[T_co]):
 
     def build(self, found: Sequence[Bound], before: object) -> T_co:  # noqa: ARG002 - a shape's signature
         return self.gather(list(found))
+
+    def texts(self, value: Any, variables: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return dict.fromkeys(variables, tuple(map(self.kind.write, value)))
 
 
 class Text(str):
@@ -189,6 +217,16 @@ class _Record(Shape[T_co]):
             return cast("T_co", cast("Any", before)._replace(**values))
         return self.make(**values)
 
+    def texts(self, value: Any, variables: Sequence[str]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002
+        found: dict[str, Sequence[str]] = {}
+        for field, (name, shape) in self.parts.items():
+            part = getattr(value, field)
+            if isinstance(shape, Given):
+                found[name] = (name,) if part is shape.value else ()
+            elif part is not None and part != "":
+                found.update(shape.texts(part, (name,)))
+        return found
+
 
 def record(make: Callable[..., T], **parts: tuple[str, Shape[object]]) -> Shape[T]:
     """A named tuple of what its parts find: field=("VARIABLE", shape), or field=("word", GIVEN).
@@ -239,6 +277,7 @@ __all__ = [
     "joined",
     "many",
     "mapped",
+    "plain_number",
     "record",
     "spread",
 ]

@@ -1,16 +1,18 @@
 """What a Corefile is made of, and what can be wrong with it: places, tokens, lines, server blocks, problems.
 
 Pure values. Whoever finds something wrong says where and goes on, so that an operator sees all of it at once; only an
-error means that the file can't be served, a warning that it may not do what it seems to.
+error means that the file can't be served, a warning that it may not do what it seems to. What is worth knowing and isn't
+wrong is information.
 """
 
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-Severity: TypeAlias = Literal["error", "warning"]
+Severity: TypeAlias = Literal["error", "warning", "info"]
 
 ERROR: Final[Severity] = "error"
 WARNING: Final[Severity] = "warning"
+INFO: Final[Severity] = "info"
 
 
 class Place(NamedTuple):

@@ -126,6 +126,14 @@ class Chain(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+class Stated(NamedTuple):
+    """A line of a server block, what the table has of it, and what it says."""
+
+    line: Line
+    directive: Directive[Any]
+    outcome: Outcome[Settings]
+
+
 def settings_of(line: Line, scope: Scope) -> Outcome[Settings]:
     """The settings of one directive; none for one without effect, or with a problem that is an error."""
     entry = BY_NAME.get(line.name.text)
@@ -147,16 +155,24 @@ def _absent(entry: Absent | None, token: Token) -> Problem:
 
 def chain_of(directives: Sequence[Line], zones: tuple[Name, ...]) -> Chain:
     """The settings of a server block's directives; zones are those of its keys."""
+    lines, problems = stated(directives, zones)
+    found = (each.outcome.settings for each in lines)
+    return Chain(tuple(settings for settings in found if settings is not None), problems)
+
+
+def stated(directives: Sequence[Line], zones: tuple[Name, ...]) -> tuple[tuple[Stated, ...], tuple[Problem, ...]]:
+    """The same with the lines that the settings are from, also of those with errors."""
     problems: list[Problem] = []
     scope = Scope(zones, _root(directives))
-    found: list[tuple[int, Settings]] = []
+    found: list[Stated] = []
     for line in _counting(directives, problems):
         outcome = settings_of(line, scope)
         problems += outcome.problems
-        if outcome.settings is not None:
-            found.append((_ORDER[line.name.text], outcome.settings))
-    found.sort(key=lambda each: each[0])  # stable: several of one name stay as they stand
-    return Chain(tuple(settings for _, settings in found), tuple(problems))
+        entry = BY_NAME.get(line.name.text)
+        if isinstance(entry, Directive):
+            found.append(Stated(line, entry, outcome))
+    found.sort(key=lambda each: _ORDER[each.directive.name])  # stable: several of one name stay as they stand
+    return tuple(found), tuple(problems)
 
 
 def _root(directives: Sequence[Line]) -> str:
@@ -199,4 +215,4 @@ def _problem(token: Token, message: str, hint: str, severity: Severity = ERROR) 
     return Problem(token.place, message, hint, severity, token.width)
 
 
-__all__ = ["BY_NAME", "DIRECTIVES", "REMOVED", "SUPPORTED", "Chain", "chain_of", "settings_of"]
+__all__ = ["BY_NAME", "DIRECTIVES", "REMOVED", "SUPPORTED", "Chain", "Stated", "chain_of", "settings_of", "stated"]

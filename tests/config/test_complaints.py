@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdns.config.complaints import did_you_mean, nearest, render
-from kdns.config.syntax import WARNING, Place, Problem
+from kdns.config.syntax import INFO, WARNING, Place, Problem
 
 KNOWN = ("kubernetes", "cache", "errors", "forward", "loop")
 
@@ -51,6 +51,10 @@ def test_without_its_text_a_problem_is_one_line() -> None:
     assert render([Problem(Place("C", 3, 1), "m")], {}) == "C:3:1: error: m\n"
     assert render([Problem(Place("C", 3, 1), "m")], {"C": "a\n"}) == "C:3:1: error: m\n"
     assert render([], {"C": "a\n"}) == ""
+
+
+def test_information_is_one_line() -> None:
+    assert render([Problem(Place("C", 1, 1), "m", severity=INFO)], {"C": "a\n"}) == "C:1:1: info: m\n"
 
 
 def test_a_long_line_is_cut_around_the_place() -> None:

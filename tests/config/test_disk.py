@@ -46,3 +46,12 @@ def test_what_the_system_refuses_is_a_problem(tmp_path: Path) -> None:
         f'{where}:3:8: error: can\'t read "{tmp_path}/{"x" * 300}": File name too long',
         f'{where}:4:8: error: can\'t read "{tmp_path}": Is a directory',
     ]
+
+
+def test_what_cant_be_read_has_a_reason(tmp_path: Path) -> None:
+    disk = Disk()
+    (tmp_path / "file").touch()
+    assert disk.trouble(f"{tmp_path}/file") == ""
+    assert disk.trouble(f"{tmp_path}") == ""
+    assert disk.trouble(f"{tmp_path}/none") == "No such file or directory"
+    assert disk.trouble(f"{tmp_path}/file/none") == "Not a directory"

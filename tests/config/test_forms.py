@@ -148,3 +148,30 @@ def test_a_form_takes_what_a_regular_expression_would(text: str, words: list[str
     expected = re.fullmatch(regular(text), "".join(f"{each} " for each in words))
     found = Form(text).match(tokens(" ".join(words)), READERS)
     assert isinstance(found, Misfit) == (expected is None)
+
+
+WRITTEN: list[tuple[str, dict[str, list[str]], str]] = [
+    ("a", {}, "a"),
+    ("a N", {"N": ["5"]}, "a 5"),
+    ("a N", {}, ""),
+    ("a [N [M]]", {}, "a"),
+    ("a [N [M]]", {"N": ["5"]}, "a 5"),
+    ("a [N [M]]", {"N": ["5"], "M": ["6"]}, "a 5 6"),
+    ("a [N [M]]", {"M": ["6"]}, "a"),
+    ("a N...", {"N": ["5", "6"]}, "a 5 6"),
+    ("a [N...]", {}, "a"),
+    ("a [b | c N]", {}, "a"),
+    ("a [b | c N]", {"N": ["5"]}, "a c 5"),
+    ("a [N | M W [N]]", {"N": ["1"], "M": ["2"], "W": ["x"]}, "a 2 x 1"),
+    ("a [N | M W [N]]", {"N": ["1"]}, "a 1"),
+    ("a (b [N] | c [N])", {"c": [], "N": ["5"]}, "a b 5"),
+    ("a (b [N] | c [N])", {"b": [], "c": ["c"], "N": ["5"]}, "a c 5"),
+    ("a N [b | c M]...", {"N": ["1"], "b": ["b"], "M": ["2"]}, "a 1 b c 2"),
+    ("a N [b | c M]...", {"N": ["1"], "b": [], "M": ["2"]}, "a 1 c 2"),
+    ("a N [b | c M]...", {"N": ["1"], "b": []}, "a 1"),
+]
+
+
+@pytest.mark.parametrize(("form", "texts", "expected"), WRITTEN)
+def test_texts_are_written_as_the_form_has_them(form: str, texts: dict[str, list[str]], expected: str) -> None:
+    assert " ".join(Form(form).written(texts)) == expected

@@ -30,7 +30,7 @@ PROCESSES = [
     # It is there before the fork, in every process; seldom has a Corefile a pattern.
     ("kdns.config.table", (*CLUSTER_LIBRARIES, "re2", "asyncio", "structlog", "h11", "http", "dnslib", "click")),
     # --help and --version answer without loading what serves.
-    ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib")),
+    ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib", "re2", "kdns.config.table")),
 ]
 
 

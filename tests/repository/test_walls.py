@@ -38,6 +38,7 @@ PURE = (
     *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers"),
     *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),
     *("config.patterns", "config.declarations", "config.reading", "config.directives", "config.table", "config.manual"),
+    *("config.explain", "config.check"),
 )
 IMPURE = frozenset(
     (

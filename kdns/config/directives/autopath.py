@@ -32,7 +32,9 @@ class Autopath(Settings):
     )
     search: SearchPath = argument(
         "SEARCH",
-        of_text("@kubernetes, or a file like resolv.conf", _search_path, "@kubernetes"),
+        of_text(
+            "@kubernetes, or a file like resolv.conf", _search_path, "@kubernetes", opens=lambda search: search.file
+        ),
         doc="Where the search path is from.",
     )
 

@@ -141,6 +141,10 @@ class Cache(Settings):
         """How denials are kept, with a TTL."""
         return self._kept(self.denial, DENIAL_TTL_MAX_S)
 
+    def complete(self) -> "Cache":
+        """The same with both TTLs of each sort."""
+        return self.replaced(success=self.kept_success, denial=self.kept_denial)
+
     def _kept(self, keeping: Keeping, otherwise_s: int) -> Keeping:
         ttl_max_s = keeping.ttl_max_s or self.ttl_s or otherwise_s
         return keeping._replace(ttl_max_s=ttl_max_s)

@@ -26,6 +26,10 @@ class Dns64(Settings):
         """The prefix, wherever it was said."""
         return self.short_prefix or self.prefix
 
+    def complete(self) -> "Dns64":
+        """The same with the prefix that is used."""
+        return self.replaced(prefix=self.used_prefix)
+
 
 DIRECTIVE: Final = Directive(
     Dns64, "dns64 [PREFIX]", doc="Makes IPv6 addresses for names that have IPv4 ones alone (RFC 6147).", repeat="last"

@@ -62,7 +62,7 @@ class Tls(Settings):
     )
     key_log: FilePath | None = option(
         "keylog FILE",
-        file("keys.log"),
+        file("keys.log", there=False),
         default=None,
         doc="Where the keys of connections are written, to look into them.",
     )

@@ -27,6 +27,10 @@ class Reload(Settings):
         """The jitter, half the interval at the most."""
         return min(self.jitter_s, self.interval_s / 2)
 
+    def complete(self) -> "Reload":
+        """The same with the jitter that is used."""
+        return self.replaced(jitter_s=self.used_jitter_s)
+
 
 DIRECTIVE: Final = Directive(
     Reload, "reload [INTERVAL [JITTER]]", doc="Reads the Corefile again when it changes.", repeat="first"

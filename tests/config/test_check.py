@@ -1,0 +1,115 @@
+"""What is told of a Corefile before anything runs."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from kdns.config import explain
+from kdns.config.check import Checked, Machine, check
+from kdns.config.complaints import ordered
+from tests.config.reading import Given
+from tests.config.test_corefiles import COREFILES, ENVIRONMENT
+
+MISSING = "No such file or directory"
+
+
+def checked(
+    text: str, files: Mapping[str, str | None] | None = None, environment: Mapping[str, str] | None = None
+) -> Checked:
+    """With these files, folders being None, the interface lo, and port 53 for keys without one."""
+    there = files or {}
+    machine = Machine(
+        Given(there), environment or {}, 53, lambda path: "" if path in there else MISSING, lambda name: name == "lo"
+    )
+    return check(text.encode(), "Corefile", machine)
+
+
+def said(text: str, files: Mapping[str, str | None] | None = None, *, infos: bool = False) -> list[str]:
+    made = checked(text, files)
+    found = ordered(made.problems, made.texts)
+    return [
+        f"{each.place.line}:{each.place.column} {each.severity}: {each.message}"
+        for each in found
+        if infos or each.severity != "info"
+    ]
+
+
+FINE = [
+    ".:53 {\nwhoami\n}",
+    ".:53 {\nwhoami\n}\n.:54 {\nwhoami\n}\na:53 {\nwhoami\n}",
+    ". {\nbind 127.0.0.1\nwhoami\n}\n. {\nbind 127.0.0.2\nwhoami\n}",
+    ". {\nview a {\nexpr true\n}\nwhoami\n}\n. {\nwhoami\n}",
+    ". {\nbind lo\nwhoami\n}",
+    "tls://. {\ntls there there\nwhoami\n}",
+    ". {\nforward . /there there.example\n}",
+    ". {\ntls there there {\nkeylog new\n}\nwhoami\n}",
+    ". {\nroot /\nfile there\n}",
+]
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_nothing_is_said_of_what_is_fine(text: str) -> None:
+    assert said(text, {"there": "", "/there": "", "/": None}) == []
+
+
+WRONG: list[tuple[str, list[str]]] = [
+    ("", ["1:1 warning: found no server block: every question is logged, and answered with who asked it"]),
+    ("# none\n", ["1:1 warning: found no server block: every question is logged, and answered with who asked it"]),
+    ("a {\n}", ["1:1 warning: found a server block without directives: its questions are refused"]),
+    ("a b {\nwhoami\n}\nc a {\nwhoami\n}", ["4:3 error: a. is served by Corefile:1:1 already"]),
+    ("10.0.0.0/8 {\nwhoami\n}\n10.in-addr.arpa:53 {\nwhoami\n}", ["4:1 error: 10.in-addr.arpa. is served by Corefile:1:1 already"]),
+    (". {\nwhoami\n}\n. {\nbind 127.0.0.1\nwhoami\n}", ["4:1 error: . on 127.0.0.1:53 is served by Corefile:1:1, too"]),
+    (". {\nbind eth9\nwhoami\n}", ['2:6 warning: found no interface "eth9" here']),
+    (". {\nbind lo {\nexcept eth9\n}\nwhoami\n}", ['3:8 warning: found no interface "eth9" here']),
+    ("tls://. {\nwhoami\n}", ["1:1 error: found no tls in this server block"]),
+    (". {\nhosts gone\n}", [f'2:7 warning: can\'t read "gone" here: {MISSING}']),
+    (". {\nroot /gone\nfile db\n}", [f'2:6 warning: can\'t read "/gone" here: {MISSING}', f'3:6 warning: can\'t read "/gone/db" here: {MISSING}']),
+    (". {\nforward . /gone/resolv.conf\n}", [f'2:11 warning: can\'t read "/gone/resolv.conf" here: {MISSING}']),
+    (". {\nforward . 192.0.2.1 {\ntls gone\n}\n}", [f'3:5 warning: can\'t read "gone" here: {MISSING}']),
+    (". {\nautopath gone\nwhoami\n}", [f'2:10 warning: can\'t read "gone" here: {MISSING}']),
+    (". {\nloadbalance weighted gone\nwhoami\n}", [f'2:22 warning: can\'t read "gone" here: {MISSING}']),
+    (". {\nkubernetes {\nkubeconfig gone\n}\n}", [f'3:12 warning: can\'t read "gone" here: {MISSING}']),
+    (". {\nhosts gone {\nttl a\n}\n}", [f'2:7 warning: can\'t read "gone" here: {MISSING}', '3:5 error: ttl: found "a", expected SECONDS, seconds as a whole number from 1 to 65535, without a unit']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG)
+def test_what_is_wrong_is_said_once_with_its_place(text: str, expected: list[str]) -> None:
+    assert said(text) == expected
+
+
+def test_what_differs_from_coredns_is_information_at_every_occurrence() -> None:
+    loop = (
+        "info: loop differs: A loop doesn't end the process: it is logged, questions get SERVFAIL, and /ready says no."
+    )
+    text = ". {\nloop\n}\na {\nwhoami\nloop\n}"
+    assert said(text, infos=True) == [f"2:1 {loop}", f"6:1 {loop}"]
+    assert said(text) == []
+
+
+@pytest.mark.parametrize("name", COREFILES)
+def test_no_corefile_of_a_real_cluster_has_an_error_or_changes_by_its_explanation(name: str) -> None:
+    made = checked(COREFILES[name], {}, ENVIRONMENT)
+    assert [each.message for each in made.problems if each.severity == "error"] == []
+    text = explain.text(made.blocks)
+    again = checked(text)
+    assert [each.message for each in again.problems if each.severity == "error"] == []
+    assert [plain(block) for block in again.blocks] == [plain(block) for block in made.blocks]
+
+
+def plain(block: explain.Block) -> object:
+    """What a block comes to, without where it stands and what was left out."""
+    directives = [
+        (each.name, each.line, [(option.usage, option.lines) for option in each.options]) for each in block.directives
+    ]
+    return block.keys, block.zones, block.listeners, directives
+
+
+def test_a_block_has_its_keys_whole_its_zones_and_its_listeners() -> None:
+    text = "a, tls://10.0.2.0/23, b:1053 {\nbind 127.0.0.1 ::1\ntls c k\n}"
+    (block,) = checked(text).blocks
+    assert block.keys == ("a:53", "tls://2.0.10.in-addr.arpa:853", "tls://3.0.10.in-addr.arpa:853", "b:1053")
+    assert block.listeners == (
+        *("dns://127.0.0.1:53", "dns://[::1]:53", "tls://127.0.0.1:853", "tls://[::1]:853"),
+        *("dns://127.0.0.1:1053", "dns://[::1]:1053"),
+    )
