@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kdns.config import explain
 from kdns.config.check import Checked, Machine, check
-from kdns.config.complaints import ordered
+from kdns.config.complaints import ordered, render
+from kdns.config.directives.bare import LOOP
 from tests.config.reading import Given
 from tests.config.test_corefiles import COREFILES, ENVIRONMENT
+from tests.config.test_grammar import OCTETS
 
 MISSING = "No such file or directory"
 
@@ -79,12 +83,36 @@ def test_what_is_wrong_is_said_once_with_its_place(text: str, expected: list[str
 
 
 def test_what_differs_from_coredns_is_information_at_every_occurrence() -> None:
-    loop = (
-        "info: loop differs: A loop doesn't end the process: it is logged, questions get SERVFAIL, and /ready says no."
-    )
+    (sentence,) = LOOP.differs
     text = ". {\nloop\n}\na {\nwhoami\nloop\n}"
-    assert said(text, infos=True) == [f"2:1 {loop}", f"6:1 {loop}"]
+    assert said(text, infos=True) == [f"2:1 info: loop differs: {sentence}", f"6:1 info: loop differs: {sentence}"]
     assert said(text) == []
+
+
+WORDS = sorted(
+    {word for text in COREFILES.values() for word in text.split(" ")} | {"bind", "lo", "view", "tls", "a", "{", "}\n"}
+)
+
+
+@given(
+    st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join) | st.sampled_from(sorted(COREFILES.values())), st.data()
+)
+def test_anything_has_problems_or_an_explanation_that_reads_as_the_same(text: str, data: st.DataObject) -> None:
+    lines = text.splitlines(keepends=True)
+    for _ in range(data.draw(st.integers(0, 3)) if lines else 0):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        lines[at] = data.draw(st.sampled_from(["", "}\n", "x {\n", lines[at] * 2, lines[at].replace(" ", " {", 1)]))
+    made = checked("".join(lines), {}, ENVIRONMENT)
+    if not any(each.severity == "error" for each in made.problems):
+        again = checked(explain.text(made.blocks))
+        assert [plain(block) for block in again.blocks] == [plain(block) for block in made.blocks]
+
+
+@given(OCTETS)
+def test_any_octets_are_checked(octets: bytes) -> None:
+    made = check(octets, "Corefile", Machine(Given({}), {}, 53, lambda _: MISSING, lambda _: False))
+    assert explain.text(made.blocks).count("# listens on ") == len(made.blocks)
+    assert render(made.problems, made.texts).count("Corefile:") >= len(made.problems)
 
 
 @pytest.mark.parametrize("name", COREFILES)
