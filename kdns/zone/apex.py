@@ -14,7 +14,7 @@ from kdns.dns import records, types
 from kdns.dns.names import Name
 from kdns.dns.records import Answer, RecordSet
 from kdns.zone import headless, services
-from kdns.zone.entry import Entry, Kind, Owner, kind_of, slice_index, unpack_service
+from kdns.zone.entry import Entry, Kind, Owner, kind_of, namespace_of, slice_index, unpack_service
 from kdns.zone.index import Index
 from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, Zone, address_set, service_name
 
@@ -72,7 +72,7 @@ def _server_name(primary: Name) -> Name:
 
 def _servers(index: Index, zone: Zone, primary: Name) -> tuple[RecordSet, ...]:
     """The addresses of the name servers, by name and family."""
-    owners = dict.fromkeys(owner for own in zone.addresses for owner in _selecting(index, own))
+    owners = dict.fromkeys(owner for own in zone.addresses for owner in _selecting(index, zone, own))
     found = tuple(
         server for owner in owners for server in _service_sets(index.entries[owner], owner, primary, zone.ttl)
     )
@@ -83,12 +83,13 @@ def _servers(index: Index, zone: Zone, primary: Name) -> tuple[RecordSet, ...]:
     return tuple(address_set(name, zone.ttl, size, octets) for size, octets in by_size.items() if octets)
 
 
-def _selecting(index: Index, address: bytes) -> list[Owner]:
-    """The Services that have the address among their endpoints."""
+def _selecting(index: Index, zone: Zone, address: bytes) -> list[Owner]:
+    """The Services, of those whose names exist, that have the address among their endpoints."""
     return [
         owner
         for owner in index.owners_at(address)
-        if any(
+        if zone.shows(namespace_of(owner))
+        and any(
             packed[0] == len(address) and slice_index(packed, address) >= 0
             for packed in unpack_service(index.entries[owner]).slices
         )

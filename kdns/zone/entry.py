@@ -16,7 +16,8 @@ Layout of a Service's entry (integers in network order):
 
     ports:  u8 number, each: u16 port | u8 length, name | u8 length, protocol  (lower case, no underscore)
     slice:  u8 address size (4, 16) | ports | u32 number of endpoint addresses | the addresses
-            | u8 whether names follow | for each address: u8 length, its name (0: none)
+            | u8 what follows, 1: names, 2: topology zones | for each address: u8 length, its name (0: none)
+            | for each address: u8 length, its zone (0: none)
 """
 
 import enum
@@ -32,6 +33,10 @@ _NAMESPACE: Final = b"\x41"
 _POD: Final = b"\x42"
 APEX: Final = Owner(b"\x43")  # NS, SOA and ns.dns of the zone; touched by every revision
 STATIC: Final = Owner(b"\x44")  # what the configuration alone decides; never touched
+
+
+_NAMED: Final = 1
+_ZONED: Final = 2
 
 
 def _label(text: str) -> bytes:
@@ -57,6 +62,11 @@ def pod_owner(namespace: str, address: bytes) -> Owner:
 def address_owner(address: bytes) -> Owner:
     """The owner of the reverse name of an address (4 or 16 octets)."""
     return Owner(_ADDRESS + address)
+
+
+def namespace_of(owner: Owner) -> bytes:
+    """The namespace of a Service's owner, as it stands in a folded name: with its length octet."""
+    return owner[owner[0] + 1 :]
 
 
 def namespace_owner_of(label: bytes) -> Owner:
@@ -101,6 +111,7 @@ class Slice(NamedTuple):
     ports: tuple[Port, ...]
     addresses: bytes
     names: tuple[bytes, ...]  # a label for each address or an empty one; () where no endpoint has a name
+    zones: tuple[bytes, ...] = ()  # a topology zone for each address or an empty one; () where none is known
 
 
 class Service(NamedTuple):
@@ -132,20 +143,34 @@ def pack_slice(size: int, ports: Iterable[Port], endpoints: Iterable[tuple[bytes
 
     A pair that comes again is left out; an address with two names is kept under both.
     """
-    pairs = list(dict.fromkeys(endpoints))
-    names = b""
-    if any(name for _, name in pairs):
-        names = b"".join(bytes((len(name),)) + name for _, name in pairs)
+    return _pack(size, ports, list(dict.fromkeys(endpoints)), ())
+
+
+def pack_zoned(size: int, ports: Iterable[Port], endpoints: Iterable[tuple[bytes, bytes, bytes]]) -> bytes:
+    """As pack_slice, of (address, name, topology zone); the zone, at most 255 octets, is empty where it isn't known."""
+    zones: dict[tuple[bytes, bytes], bytes] = {}
+    for address, name, zone in endpoints:
+        zones.setdefault((address, name), zone)
+    return _pack(size, ports, list(zones), tuple(zones.values()))
+
+
+def _pack(size: int, ports: Iterable[Port], pairs: Sequence[tuple[bytes, bytes]], zones: Sequence[bytes]) -> bytes:
+    named, zoned = any(name for _, name in pairs), any(zones)
     return b"".join(
         (
             bytes((size,)),
             pack_ports(ports),
             struct.pack("!I", len(pairs)),
             *(address for address, _ in pairs),
-            b"\1" if names else b"\0",
-            names,
+            bytes((named * _NAMED | zoned * _ZONED,)),
+            _pack_texts(name for _, name in pairs) if named else b"",
+            _pack_texts(zones) if zoned else b"",
         )
     )
+
+
+def _pack_texts(texts: Iterable[bytes]) -> bytes:
+    return b"".join(bytes((len(text),)) + text for text in texts)
 
 
 def pack_unnamed(size: int, ports: Iterable[Port], addresses: Iterable[bytes]) -> bytes:
@@ -209,15 +234,26 @@ def unpack_slice(packed: bytes) -> Slice:
     position += 4
     addresses = packed[position : position + count * size]
     position += count * size
-    if not packed[position]:
+    follows = packed[position]
+    if not follows:
         return Slice(size, ports, addresses, ())
     position += 1
-    names = []
+    names: tuple[bytes, ...] = ()
+    zones: tuple[bytes, ...] = ()
+    if follows & _NAMED:
+        names, position = _unpack_texts(packed, position, count)
+    if follows & _ZONED:
+        zones, position = _unpack_texts(packed, position, count)
+    return Slice(size, ports, addresses, names, zones)
+
+
+def _unpack_texts(packed: bytes, position: int, count: int) -> tuple[tuple[bytes, ...], int]:
+    texts = []
     for _ in range(count):
         length = packed[position]
-        names.append(packed[position + 1 : position + 1 + length])
+        texts.append(packed[position + 1 : position + 1 + length])
         position += 1 + length
-    return Slice(size, ports, addresses, tuple(names))
+    return tuple(texts), position
 
 
 def entry_addresses(entry: Entry) -> list[bytes]:
@@ -250,6 +286,11 @@ def has_address(entry: Entry, address: bytes) -> bool:
     if _holds(cluster_ips(entry, size), address):
         return True
     return any(packed[0] == size and slice_index(packed, address) >= 0 for packed in unpack_service(entry).slices)
+
+
+def has_endpoints(packed: bytes) -> bool:
+    """Whether the packed slice has a ready endpoint."""
+    return _slice_span(packed)[1] > 0
 
 
 def slice_index(packed: bytes, address: bytes) -> int:

@@ -19,10 +19,15 @@ from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, address_set, service_n
 
 def at_service(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
     """S.N.svc: every endpoint's address; SRV for every endpoint and port, with a name or without."""
-    slices = _slices(entry)
+    slices = slices_of(entry)
+    return of_slices(slices, slices, owner, asked)
+
+
+def of_slices(chosen: Sequence[Slice], every: Sequence[Slice], owner: Owner, asked: Asked) -> Answer | None:
+    """What a name has that stands for some of a Service's slices, or parts of them, each with endpoints; None for none."""
     if asked.qtype == types.SRV:
-        return _srv(owner, asked, slices, [(part, part.ports) for part in slices])
-    return _addresses(asked, slices)
+        return _srv(owner, asked, every, [(part, part.ports) for part in chosen])
+    return _addresses(asked, chosen)
 
 
 def at_endpoint(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
@@ -33,7 +38,7 @@ def at_endpoint(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
     if (
         found is None
         and entry.find(protocol) >= 0
-        and any(ports.have_named(part.ports, protocol) for part in _slices(entry))
+        and any(ports.have_named(part.ports, protocol) for part in slices_of(entry))
     ):
         return NODATA
     return found
@@ -41,7 +46,7 @@ def at_endpoint(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
 
 def at_port(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
     """_port._proto.S.N.svc: the endpoints that have such a port, as SRV or as addresses."""
-    slices = _slices(entry)
+    slices = slices_of(entry)
     matched = [(part, fitting) for part in slices if (fitting := ports.matching(part.ports, asked))]
     if asked.qtype == types.SRV:
         return _srv(owner, asked, slices, matched)
@@ -80,12 +85,22 @@ def hosts_at(packed: bytes, address: bytes) -> list[bytes]:
 
 def host_sets(entry: Entry, owner: Owner, origin: Name, ttl: int) -> tuple[RecordSet, ...]:
     """The A and AAAA records of every endpoint's name."""
-    return tuple(_sets(_by_name(_slices(entry), service_name(owner, origin)).items(), ttl))
+    return tuple(_sets(_by_name(slices_of(entry), service_name(owner, origin)).items(), ttl))
 
 
-def _slices(entry: Entry) -> list[Slice]:
+def slices_of(entry: Entry) -> list[Slice]:
     """The slices that have endpoints."""
     return [part for part in map(unpack_slice, unpack_service(entry).slices) if part.addresses]
+
+
+def within(part: Slice, zone: bytes) -> Slice | None:
+    """The slice with the endpoints of a topology zone alone; None if it has none."""
+    kept = [at for at, own in enumerate(part.zones) if own == zone]
+    if not kept:
+        return None
+    addresses = list(_each(part))
+    names = tuple(part.names[at] for at in kept) if part.names else ()
+    return Slice(part.size, part.ports, b"".join(addresses[at] for at in kept), names)
 
 
 def _only(packed: bytes, text: bytes, address: bytes | None) -> Slice | None:

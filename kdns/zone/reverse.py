@@ -1,7 +1,7 @@
 """Reverse names: which address a name stands for, and the names that the cluster has for an address.
 
 A ClusterIP has one name, its Service's; an endpoint has one per Service whose slices hold
-it, whether or not that Service is there. They are of the first primary zone.
+it, whether or not that Service is there. They are of the first primary zone, and only of namespaces that it shows.
 Standards: RFC 1035 section 3.5, RFC 3596 section 2.5, RFC 1918, RFC 6598, RFC 4193; the
 Kubernetes DNS specification sections 2.3.3 and 2.4.3.
 """
@@ -14,7 +14,7 @@ from kdns.dns import types
 from kdns.dns.names import NAME_LIMIT, Name
 from kdns.dns.records import Answer, RecordSet
 from kdns.zone import dashed, headless
-from kdns.zone.entry import Owner, cluster_ips, unpack_service
+from kdns.zone.entry import Owner, cluster_ips, namespace_of, unpack_service
 from kdns.zone.index import Index
 from kdns.zone.terms import NODATA, Asked, Zone, service_name
 
@@ -39,7 +39,7 @@ def address_of(asked: Asked) -> bytes | None:
 
 def at_address(index: Index, zone: Zone, address: bytes, asked: Asked) -> Answer | None:
     """The PTR records of an address."""
-    owners = index.owners_at(address)
+    owners = [owner for owner in index.owners_at(address) if zone.shows(namespace_of(owner))]
     targets = _targets(index, zone.origins[0], address, owners) if owners else ()
     if not targets:
         return None

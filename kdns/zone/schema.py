@@ -14,7 +14,7 @@ from kdns.dns import types
 from kdns.dns.names import Name, fold, is_below
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
-from kdns.zone import apex, external, headless, pods, reverse, services
+from kdns.zone import apex, external, headless, pods, reverse, services, zonal
 from kdns.zone.alike import Alike, Elsewhere, Familyless, Unowned
 from kdns.zone.entry import APEX, STATIC, Kind, Owner, address_owner, namespace_owner_of
 from kdns.zone.index import Index
@@ -75,14 +75,14 @@ def _in_zone(index: Index, zone: Zone, is_primary: bool, asked: Asked) -> Found:
     else:
         rcode = types.NOERROR
     primary = asked.origin if is_primary else zone.origins[0]
-    alike = _alike(index, asked, owner, rcode) if is_primary else None
+    alike = _alike(index, zone, asked, owner, rcode) if is_primary else None
     return Found(apex.denial(rcode, asked.origin, primary, index.serial, zone.ttl), (owner,), None, alike)
 
 
-def _alike(index: Index, asked: Asked, owner: Owner, rcode: int) -> Alike | None:
+def _alike(index: Index, zone: Zone, asked: Asked, owner: Owner, rcode: int) -> Alike | None:
     """Which names below the zone are denied as this one is, as far as that is quick to tell."""
     labels = asked.labels
-    if not labels:
+    if not labels or not zone.uniform:
         return None
     if labels[-1] not in _SIGNIFICANT:
         return Elsewhere(asked.origin, _SIGNIFICANT)
@@ -91,6 +91,8 @@ def _alike(index: Index, asked: Asked, owner: Owner, rcode: int) -> Alike | None
     entry = index.entries.get(owner)
     if entry is None:
         return Unowned(Name(SVC + asked.origin), index)
+    if zone.namespaces:
+        return None  # of a name alike one would have to see whether its namespace is shown
     size = ADDRESS_SIZES.get(asked.qtype)
     if rcode == types.NOERROR and size is not None and len(labels) == 3 and entry[0] == Kind.CLUSTER_IP:
         return Familyless(Name(SVC + asked.origin), index, size)
@@ -130,14 +132,20 @@ def _primary(index: Index, zone: Zone, asked: Asked) -> _Denoted:
     return _NOTHING if branch is None else branch(index, zone, asked)
 
 
-def _svc(index: Index, _zone: Zone, asked: Asked) -> _Denoted:
+def _svc(index: Index, zone: Zone, asked: Asked) -> _Denoted:
     labels = asked.labels
     depth = len(labels)
     if depth < 3:
-        return _BETWEEN if depth == 1 else _namespace(index, labels[0])
+        return _BETWEEN if depth == 1 else _namespace(index, zone, labels[0])
+    if zone.namespaces and labels[-2] not in zone.namespaces:
+        return _NOTHING
     owner = Owner(labels[-3] + labels[-2])
     entry = index.entries.get(owner)
-    if entry is None or depth > 5:
+    if entry is None:
+        return None, owner
+    if zone.zonal and depth > 3 and labels[-4] == zonal.ANCHOR:
+        return zonal.at_zone(entry, owner, asked), owner
+    if depth > 5:
         return None, owner
     return _FAMILIES[entry[0]][depth - 3](entry, owner, asked), owner
 
@@ -148,10 +156,14 @@ def _pod(index: Index, zone: Zone, asked: Asked) -> _Denoted:
         return _BETWEEN
     if zone.pods == pods.DISABLED or depth > 3:
         return _NOTHING
-    return _namespace(index, asked.labels[0]) if depth == 2 else pods.at_pod(index.entries, zone.pods, asked)
+    if depth == 2:
+        return _namespace(index, zone, asked.labels[0])
+    return pods.at_pod(index.entries, zone.pods, asked) if zone.shows(asked.labels[-2]) else _NOTHING
 
 
-def _namespace(index: Index, label: bytes) -> _Denoted:
+def _namespace(index: Index, zone: Zone, label: bytes) -> _Denoted:
+    if not zone.shows(label):
+        return _NOTHING
     owner = namespace_owner_of(label)
     return NODATA if owner in index.entries else None, owner
 

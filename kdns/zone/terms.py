@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from kdns.dns import types
-from kdns.dns.names import Name
+from kdns.dns.names import Name, is_below
 from kdns.dns.records import Answer, Packed, RecordSet
 from kdns.zone.alike import Alike
 from kdns.zone.entry import Entry, Owner
@@ -33,13 +33,25 @@ class Zone:
     ttl: int  # seconds
     pods: str  # disabled, insecure or verified
     addresses: tuple[bytes, ...] = ()  # the server's own, 4 or 16 octets; link-local ones are left out here
+    # The only namespaces that are there, as labels with their length octets, folded; all if there are none.
+    namespaces: frozenset[bytes] = frozenset()
+    zonal: bool = False  # whether the endpoints of a topology zone have names of their own
     places: tuple[tuple[Name, bool], ...] = field(init=False, repr=False, compare=False)
+    # Whether all names below a primary zone are the zone's own, and none of them alone falls through.
+    uniform: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Leaves link-local addresses out, and orders the zones: the longest first, and whether it is a primary one."""
         places = dict.fromkeys(self.reverse, False) | dict.fromkeys(self.origins, True)
         object.__setattr__(self, "places", tuple(sorted(places.items(), key=lambda place: -len(place[0]))))
+        others = {*places, *self.fallthrough}
+        whole = not any(other != origin and is_below(other, origin) for other in others for origin in self.origins)
+        object.__setattr__(self, "uniform", whole)
         object.__setattr__(self, "addresses", tuple(own for own in self.addresses if not _is_link_local(own)))
+
+    def shows(self, namespace: bytes) -> bool:
+        """Whether names in the namespace, a folded label with its length octet, may exist."""
+        return not self.namespaces or namespace in self.namespaces
 
 
 class Asked(NamedTuple):

@@ -1,5 +1,8 @@
 """Denials for others: octet for octet what would have been made, and none for a name that somebody owns."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,14 +36,14 @@ def index_of(serial: int = 1) -> Index:
     return index
 
 
-def responder(index: Index) -> Responder:
-    chain = compose((Kubernetes(index, ZONE),))
+def responder(index: Index, zone: Zone = ZONE) -> Responder:
+    chain = compose((Kubernetes(index, zone),))
     door = Door("dns://:53", "udp", "1")
     return Responder(door, chain, Rules(udp_limit, recursion=True, cookie=lambda _, __: b""), Memo(1 << 20), Silent())
 
 
 def asked(label: bytes, rest: bytes, header: bytes = PLAIN, behind: bytes = b"", qtype: int = types.A) -> bytes:
-    return b"\xab\xcd" + header + bytes((len(label),)) + label + rest + bytes((0, qtype)) + b"\0\x01" + behind
+    return b"\xab\xcd" + PLAIN + bytes((len(label),)) + label + rest + bytes((0, qtype)) + b"\0\x01" + behind
 
 
 def answered(to: Responder, octets: bytes) -> bytes | None:
@@ -56,6 +59,8 @@ rests = st.sampled_from(
         b"\3svc\7cluster\5local\0",
         b"\7cluster\5local\0",
         b"\3com\7cluster\5local\0",
+        b"\1n\3svc\3com\7cluster\5local\0",
+        b"\1m\3svc\3com\7cluster\5local\0",
         b"\7example\3com\7cluster\5local\0",
         b"\2ns\3dns\7cluster\5local\0",
         b"\x0ahostmaster\7cluster\5local\0",
@@ -72,15 +77,29 @@ ways = st.sampled_from([(PLAIN, b""), (WITH_OPT, OPT), (PLAIN, b"beyond"), (PLAI
 qtypes = st.sampled_from([types.A, types.AAAA, types.SRV, types.TXT])
 
 
-@given(st.lists(st.tuples(labels, rests, ways, qtypes), min_size=1, max_size=12))
+zones = st.sampled_from(
+    [
+        ZONE,
+        replace(ZONE, namespaces=frozenset((b"\1n",))),
+        replace(ZONE, namespaces=frozenset((b"\1m",))),
+        replace(ZONE, fallthrough=(names.from_text("n.svc.cluster.local."),)),
+        replace(ZONE, fallthrough=(names.from_text("example.com.cluster.local."),)),
+        replace(ZONE, origins=(*ZONE.origins, names.from_text("com.cluster.local."))),
+        replace(ZONE, reverse=(names.from_text("com.cluster.local."),)),
+        replace(ZONE, zonal=True),
+    ]
+)
+
+
+@given(st.lists(st.tuples(labels, rests, ways, qtypes), min_size=1, max_size=12), zones)
 def test_every_reply_is_octet_for_octet_that_of_who_remembers_nothing(
-    questions: list[tuple[bytes, bytes, tuple[bytes, bytes], int]],
+    questions: list[tuple[bytes, bytes, tuple[bytes, bytes], int]], zone: Zone
 ) -> None:
     index = index_of()
-    learning = responder(index)
+    learning = responder(index, zone)
     for label, rest, (header, behind), qtype in (*questions, *questions):
         octets = asked(label, rest, header, behind, qtype)
-        assert answered(learning, octets) == answered(responder(index), octets)
+        assert answered(learning, octets) == answered(responder(index, zone), octets)
 
 
 def test_a_service_created_later_is_answered_at_once() -> None:
@@ -125,3 +144,34 @@ def test_family_that_a_service_gets_later_is_answered_at_once() -> None:
     both = pack_service(Service(Kind.CLUSTER_IP, v4=bytes((10, 0, 0, 1)), v6=bytes(15) + b"\1"))
     learning.forget(index.apply(Patch(1, 2, 2, {OWNER: both})))
     assert (answered(learning, asked(b"web", rest, qtype=types.AAAA)) or b"")[7] == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "second", "rcode"),
+    [
+        (replace(ZONE, namespaces=frozenset((b"\1m",))), "web.m.svc", "web.n.svc", types.NXDOMAIN),
+        (
+            replace(ZONE, fallthrough=(names.from_text("n.svc.cluster.local."),)),
+            "api.m.svc",
+            "api.n.svc",
+            types.SERVFAIL,
+        ),
+        (
+            replace(ZONE, origins=(*ZONE.origins, names.from_text("com.cluster.local."))),
+            "web.n.svc.con",
+            "web.n.svc.com",
+            types.NOERROR,
+        ),
+    ],
+)
+def test_a_name_that_is_denied_otherwise_or_not_at_all_gets_no_denial_of_another(
+    zone: Zone, first: str, second: str, rcode: int
+) -> None:
+    index = Index()
+    index.load(Image(1, 1, {OWNER: WEB, service_owner("m", "web"): WEB}))
+    learning = responder(index, zone)
+    for name in (first, first, second):
+        octets = b"\xab\xcd" + PLAIN + names.from_text(f"{name}.cluster.local.") + bytes((0, types.AAAA)) + b"\0\1"
+        reply = answered(learning, octets)
+    assert reply is not None
+    assert reply[3] & 15 == rcode

@@ -18,6 +18,7 @@ from kdns.zone.entry import (
     namespace_owner,
     pack_service,
     pack_slice,
+    pack_zoned,
     pod_owner,
     service_owner,
 )
@@ -34,6 +35,7 @@ Endpoint = tuple[str, str]  # address, hostname or ""
 class Slice:
     endpoints: tuple[Endpoint, ...]  # of one family
     ports: tuple[PortText, ...] = ()
+    zones: tuple[str, ...] = ()  # a topology zone for each endpoint, or none at all
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,11 @@ def _service(service: Service) -> Entry:
 
 def _slice(part: Slice) -> bytes:
     endpoints = [(packed(address), host.encode()) for address, host in part.endpoints]
-    return pack_slice(len(endpoints[0][0]) if endpoints else 4, _ports(part.ports), endpoints)
+    size = len(endpoints[0][0]) if endpoints else 4
+    if not part.zones:
+        return pack_slice(size, _ports(part.ports), endpoints)
+    zoned = [(*endpoint, zone.encode()) for endpoint, zone in zip(endpoints, part.zones, strict=True)]
+    return pack_zoned(size, _ports(part.ports), zoned)
 
 
 def _ports(ports: tuple[PortText, ...]) -> tuple[Port, ...]:

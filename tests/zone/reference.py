@@ -30,6 +30,8 @@ class Setup:
     ttl: int = 5
     pods: str = "insecure"
     addresses: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    zonal: bool = False
 
 
 class Expected(NamedTuple):
@@ -48,6 +50,7 @@ class Written:
         self.origin = origin
         self.namespaces = cluster.every_namespace
         self.pods, self.verified = setup.pods, cluster.pods
+        self.zonal: dict[tuple[str, str], Service] = {}
         self.put("", "SOA", "")
         for empty in ("svc.", "pod.", "ns.dns.", "dns-version."):
             self.nodes[empty + origin] = {}
@@ -61,6 +64,10 @@ class Written:
             self.nodes |= {name: pod_node(name, ip) for name, ip in names.items()}
         for (space, name), service in cluster.services.items():
             self.put_service(f"{name}.{space}.svc.", service)
+            if setup.zonal and service.kind == Kind.HEADLESS and any(part.endpoints for part in service.slices):
+                self.zonal[name, space] = service
+                for empty in ("", "pin.", "prefer."):
+                    self.put(f"{empty}_zone.{name}.{space}.svc.", "A")
         self.put_servers(cluster, setup)
 
     def put(self, below: str, rtype: str, *datas: str) -> None:
@@ -141,6 +148,10 @@ class Written:
         if len(labels) == 3 and labels[2] == "pod":
             address = undashed(labels[0])
             return pod_node(name, address) if address is not None and self.pod_exists(labels[1], address) else None
+        if len(labels) >= 6 and labels[-1] == "svc" and labels[-4] == "_zone" and labels[-5] in {"pin", "prefer"}:
+            service = self.zonal.get((labels[-3], labels[-2]))
+            below = f"{labels[-3]}.{labels[-2]}.svc.{self.origin}"
+            return zoned(service, below, ".".join(labels[:-5]), labels[-5]) if service else None
         if name in self.nodes:
             return self.nodes[name]
         return {} if any(other.endswith("." + name) for other in self.nodes) else None
@@ -155,6 +166,7 @@ class Reference:
     """What a server set up like this answers for the cluster."""
 
     def __init__(self, cluster: Cluster, setup: Setup) -> None:
+        cluster = shown(cluster, setup.namespaces)
         self.setup = setup
         self.primary = {origin: Written(cluster, setup, origin) for origin in setup.origins}
         self.pointers = pointers(cluster, setup.origins[0])
@@ -207,6 +219,32 @@ class Reference:
             return {"SOA": {""}, "NS": primary.nodes[primary.origin]["NS"]}, primary
         targets = self.pointers.get(name)
         return ({"PTR": targets} if targets else None), primary
+
+
+def shown(cluster: Cluster, namespaces: tuple[str, ...]) -> Cluster:
+    """What of the cluster there is, if only these namespaces are there; all if none are given."""
+    if not namespaces:
+        return cluster
+    services = {key: service for key, service in cluster.services.items() if key[0] in namespaces}
+    pods = frozenset(pod for pod in cluster.pods if pod[0] in namespaces)
+    return Cluster(services, cluster.namespaces & set(namespaces), pods)
+
+
+def zoned(service: Service, below: str, zone: str, way: str) -> Node:
+    """The records of the name for a topology zone of a Service that has endpoints."""
+    every = [
+        (part, address, f"{host or dashed(address)}.{below}", own)
+        for part in service.slices
+        for (address, host), own in zip(part.endpoints, part.zones or ("",) * len(part.endpoints), strict=True)
+    ]
+    chosen = [each for each in every if each[3] == zone] or (every if way == "prefer" else [])
+    node: Node = {}
+    for _, address, _, _ in chosen:
+        node.setdefault(family(address), set()).add(address)
+    srv = [(to, port) for part, _, to, _ in chosen for port in part.ports or (None,)]
+    if any(port for _, port in srv):
+        node["SRV"] = {f"0 {max(1, 100 // len(srv))} {port[2]} {to}" for to, port in srv if port}
+    return node
 
 
 def additional(zone: Written, node: Node, rtype: str, ttl: int) -> frozenset[Line]:

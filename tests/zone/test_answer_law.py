@@ -43,13 +43,17 @@ ports = st.lists(
     unique=True,
 ).map(tuple)
 hosts = st.sampled_from(["", "", "", "h0", "h1", "10-0-0-1", "tcp"])
-slices = st.sampled_from([V4, V6]).flatmap(
-    lambda pool: st.builds(
-        Slice,
-        st.lists(st.tuples(st.sampled_from(pool), hosts), max_size=3, unique=True).map(tuple),
-        ports,
-    )
-)
+topology = st.sampled_from(["", "a", "eu.west", "b"])
+
+
+@st.composite
+def slices_of(draw: st.DrawFn, pool: tuple[str, ...]) -> Slice:
+    endpoints = draw(st.lists(st.tuples(st.sampled_from(pool), hosts), max_size=3, unique=True).map(tuple))
+    zones = draw(st.just(()) | st.tuples(*[topology] * len(endpoints)))
+    return Slice(endpoints, draw(ports), zones)
+
+
+slices = st.sampled_from([V4, V6]).flatmap(slices_of)
 some_slices = st.lists(slices, max_size=3).map(tuple)
 targets = st.sampled_from(
     [
@@ -101,6 +105,8 @@ setups = st.builds(
     ttl=st.sampled_from([5, 3600]),
     pods=st.sampled_from(["disabled", "insecure", "verified"]),
     addresses=st.sampled_from([(), ("10.0.0.1", "fd00::1"), ("169.254.20.10", "fe80::1", "9.9.9.9"), ("10.0.0.2",)]),
+    namespaces=st.sampled_from([(), (), ("a",), ("b", "empty"), ("nowhere",)]),
+    zonal=st.booleans(),
 )
 labels = st.sampled_from(
     [
@@ -179,6 +185,13 @@ def every_question(reference: Reference) -> list[tuple[str, str]]:
             "udp.",
             "_._tcp.",
             "_http._tcp.",
+            "_zone.",
+            "pin._zone.",
+            "any._zone.",
+            "a.pin._zone.",
+            "eu.west.prefer._zone.",
+            "no.prefer._zone.",
+            "a.b.any._zone.",
             "tcp.",
             "10-0-0-1.",
             "fd00--0.",
@@ -193,6 +206,7 @@ def every_question(reference: Reference) -> list[tuple[str, str]]:
         *((name, rtype) for name, node in nodes.items() for rtype in {*node, "A", "AAAA"}),
         *((name, rtype) for name in kinds.values() for rtype in TYPES),
         *((name, "A") for name in around),
+        *((name, "SRV") for name in around if "_zone" in name),
     ]
 
 
@@ -204,6 +218,8 @@ def zone_of(setup: Setup) -> Zone:
         setup.ttl,
         setup.pods,
         tuple(packed(ip) for ip in setup.addresses),
+        frozenset(bytes((len(space),)) + space.encode() for space in setup.namespaces),
+        setup.zonal,
     )
 
 
