@@ -15,7 +15,8 @@ ROOT: Final = Name(b"\0")
 LABEL_LIMIT: Final = 63
 NAME_LIMIT: Final = 255
 
-_PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/+=:@%~")
+_PLAIN_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*/+=:@%~"
+_PLAIN: Final = frozenset(_PLAIN_OCTETS)
 
 
 class NameTextError(ValueError):
@@ -91,7 +92,11 @@ def to_text(name: bytes) -> str:
     r"""Presentation form with a final dot; unusual octets as \DDD, so safe in logs and metrics (RFC 1035 section 5.1)."""
     if name == ROOT:
         return "."
-    return "".join(label_text(label) + "." for label in labels_of(name))
+    labels = list(labels_of(name))
+    joined = b"".join(labels)
+    if not joined.translate(None, _PLAIN_OCTETS):  # as nearly all are: a tenth of the time
+        return b".".join((*labels, b"")).decode("ascii")
+    return "".join(label_text(label) + "." for label in labels)
 
 
 def label_text(label: bytes) -> str:
