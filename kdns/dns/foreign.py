@@ -62,13 +62,15 @@ class _Layout(NamedTuple):
 
 
 def ask(query: Query, ident: int, *, edns: bool = True) -> bytes:
-    """The question for an upstream: the client's, in its case and with its CD and DO, and nothing else of it.
+    """The question for an upstream: the client's, in its case and with its CD and DO, and upstream_options.
 
     RD and AD are always set: so the answer is the same for clients that don't, who are told AD no more than before (RFC
     6840 section 5.7). edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
     """
     head = _HEADER.pack(ident, types.RD | types.AD | query.flags & types.CD, 1, 0, 0, 1 if edns else 0)
     opt = b"" if not edns else _OPT_DO if query.do else _OPT
+    if edns and query.upstream_options:
+        opt = opt_record(types.NOERROR, do=query.do, options=query.upstream_options)
     return b"".join((head, query.qname, _QUESTION(query.qtype, query.qclass), opt))
 
 

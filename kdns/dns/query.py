@@ -74,10 +74,14 @@ class Query:
     qname keeps its case; name is folded, and may be left out where it is to be made of qname.
     flags are the header's 16 bits. payload is what the client can take over UDP, in octets, after
     the limits of RFC 6891 section 6.2.3 (512 without EDNS; at least 512). options is the data of
-    the OPT record, for those who know an option; it is never echoed.
+    the OPT record, for those who know an option; it is never echoed. upstream_options are those
+    that go along to upstreams: none of the client's, but what a step puts there.
     """
 
-    __slots__ = ("do", "edns", "edns_version", "flags", "id", "name", "options", "payload", "qclass", "qname", "qtype")
+    __slots__ = (
+        *("do", "edns", "edns_version", "flags", "id", "name", "options", "payload", "qclass", "qname", "qtype"),
+        "upstream_options",
+    )
 
     def __init__(
         self,
@@ -92,6 +96,7 @@ class Query:
         do: bool = False,
         options: bytes = b"",
         edns_version: int = 0,
+        upstream_options: bytes = b"",
     ) -> None:
         self.qname = qname
         self.name = fold(qname) if name is None else name
@@ -104,6 +109,7 @@ class Query:
         self.do = do
         self.options = options
         self.edns_version = edns_version
+        self.upstream_options = upstream_options
 
     def replace(self, **changes: Any) -> "Query":
         """This query with other values for some fields; a new qname brings its own folded name."""

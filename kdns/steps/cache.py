@@ -230,7 +230,8 @@ class _Asking(Flight):
 
 def key_of(query: Query) -> bytes:
     """What questions with the same answer have in common."""
-    return query.name + _KIND(query.qtype, query.qclass, query.do << 1 | (query.flags & types.CD != 0))
+    kind = _KIND(query.qtype, query.qclass, query.do << 1 | (query.flags & types.CD != 0))
+    return query.name + kind + query.upstream_options
 
 
 def _reason(outcome: Relayed | Failed) -> str:
