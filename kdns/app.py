@@ -9,41 +9,77 @@ only workers need once it is at work: it takes longest to get ready.
 import asyncio
 import gc
 import os
+import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 import structlog
 
-from kdns.config.settings import Settings, SettingsError
+from kdns.config.directives.autopath import Autopath
+from kdns.config.serving import Serving
+from kdns.config.settings import SettingsError
 from kdns.ops import logs
 from kdns.serve.control import ControllerStart, WorkerStart
-from kdns.serve.sockets import address_of, open_ops, open_sockets
+from kdns.serve.sockets import SlotSockets, address_of, open_ops, open_sockets
 from kdns.serve.supervisor import supervise
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Serving) -> int:
     """Serves until told to stop; the exit status. Raises SettingsError before anything is served."""
     logs.configure(settings.log_level, "supervisor")
     log = structlog.get_logger()
-    opened = open_sockets(settings.listen, settings.workers)
-    settings = replace(settings, listen=opened.listen)
-    ops = open_ops({"health": settings.ops.health, "ready": settings.ops.ready, "metrics": settings.ops.metrics})
+    _check_served(settings)
+    settings, slots = _open(settings)
+    ops = open_ops(
+        {f"{page} {address}": address for page, addresses in settings.probes._asdict().items() for address in addresses}
+    )
     log.info(
         "listening",
-        dns=" ".join(map(str, settings.listen)),
+        dns=" ".join(str(listener.address) for listener in settings.servers.listeners),
         workers=settings.workers,
-        **{name: str(address_of(sock)) for name, sock in ops.items()},
+        **_places(ops),
     )
     gc.freeze()  # what is imported by now is shared with the children: no collection shall copy its pages
     return supervise(
-        slots=opened.slots,
+        slots=slots,
         ops=ops,
         run_worker=partial(run_worker, settings=settings),
         run_controller=partial(run_controller, settings=settings),
         prepare=_prepare_workers,
         log=log,
     )
+
+
+def _check_served(settings: Serving) -> None:
+    """Raises SettingsError for a directive that would do nothing, but for those that only make answers come sooner."""
+    from kdns.serve.blocks import unserved  # noqa: PLC0415 - workers' business
+
+    missing = sorted({name for block in settings.servers.blocks for name in unserved(block)})
+    if any(block.each(Autopath) for block in settings.servers.blocks):
+        reason = "this version doesn't go through clients' search path for them"
+        structlog.get_logger().warning("directive_without_effect", directive="autopath", reason=reason)
+    if missing:
+        raise SettingsError(f"found {', '.join(missing)}, which this version reads and doesn't do; take them out")
+
+
+def _open(settings: Serving) -> tuple[Serving, tuple[SlotSockets, ...]]:
+    """The sockets of all listeners, and the settings with the ports that 0 became."""
+    servers = settings.servers
+    opened = open_sockets([listener.address for listener in servers.listeners], settings.workers)
+    listeners = tuple(
+        listener._replace(address=address) for listener, address in zip(servers.listeners, opened.listen, strict=True)
+    )
+    return replace(settings, servers=servers._replace(listeners=listeners)), opened.slots
+
+
+def _places(ops: Mapping[str, socket.socket]) -> dict[str, str]:
+    """Where each page is, for the log."""
+    places: dict[str, list[str]] = {}
+    for name, sock in ops.items():
+        places.setdefault(name.partition(" ")[0], []).append(str(address_of(sock)))
+    return {page: " ".join(addresses) for page, addresses in places.items()}
 
 
 def _prepare_workers() -> None:
@@ -53,14 +89,14 @@ def _prepare_workers() -> None:
     gc.freeze()
 
 
-def run_worker(start: WorkerStart, settings: Settings) -> int:
+def run_worker(start: WorkerStart, settings: Serving) -> int:
     """A worker process; its exit status."""
     from kdns.serve import worker  # noqa: PLC0415 - as above
 
     return worker.run_worker(start, settings)
 
 
-def run_controller(start: ControllerStart, settings: Settings) -> int:
+def run_controller(start: ControllerStart, settings: Serving) -> int:
     """The controller process; its exit status.
 
     What only the operator can mend ends the whole server (EX_CONFIG) at its start. Later, workers serve what they

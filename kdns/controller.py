@@ -20,8 +20,12 @@ from kdns import __version__
 from kdns.cluster.compiler import REQUIRED, CompileOptions, Compiler
 from kdns.cluster.decode import PLAIN
 from kdns.cluster.objects import Delta, Problem, Resource
-from kdns.config.settings import ClusterSource, Settings
+from kdns.config.directives.kubernetes import Kubernetes as KubernetesSettings
+from kdns.config.serving import Serving
+from kdns.config.settings import ClusterSource
 from kdns.config.settings import ManifestSource as ManifestSettings
+from kdns.config.table import name_of
+from kdns.dns import names
 from kdns.ops import health, logs, metrics
 from kdns.ops.listener import Response, Route, serve_http
 from kdns.ops.processes import process_samples
@@ -33,9 +37,6 @@ from kdns.zone.patch import Image, encode_patch
 
 # How long a page of metrics waits for the workers' reports.
 _REPORT_S: Final = 0.5
-
-# What is always on, by the names of CoreDNS' plugins.
-_PLUGINS: Final = ("cache", "forward", "health", "kubernetes", "prometheus", "ready")
 
 _log: Final = structlog.get_logger()
 
@@ -52,7 +53,7 @@ class Source(Protocol):
         ...
 
 
-async def control(start: ControllerStart, settings: Settings) -> int:
+async def control(start: ControllerStart, settings: Serving) -> int:
     """Runs the controller until SIGTERM or until the supervisor is gone; the exit status. Raises SourceError."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -91,8 +92,10 @@ class Worker:
 class Controller:
     """The state of the controller."""
 
-    def __init__(self, settings: Settings, workers: int) -> None:
-        verified = settings.zone.pods == "verified"
+    def __init__(self, settings: Serving, workers: int) -> None:
+        verified = any(
+            each.pods == "verified" for block in settings.servers.blocks for each in block.each(KubernetesSettings)
+        )
         self._settings = settings
         self._compiler = Compiler(CompileOptions(pods_verified=verified))
         self._workers = [Worker() for _ in range(workers)]
@@ -139,9 +142,9 @@ class Controller:
             "ready": {"/ready": self._ready},
             "metrics": {"/metrics": self._metrics},
         }
-        return pages[name]
+        return pages[name.partition(" ")[0]]
 
-    def _make_source(self, settings: Settings, resources: tuple[Resource, ...]) -> Source:
+    def _make_source(self, settings: Serving, resources: tuple[Resource, ...]) -> Source:
         # Each imported only where it is used: YAML by the one, HTTP and TLS by the other.
         if isinstance(settings.source, ClusterSource):
             from kdns.sources.api import ApiSource  # noqa: PLC0415
@@ -156,6 +159,10 @@ class Controller:
                 report=self._problem,
                 log=_log,
             )
+        if settings.source is None:
+            from kdns.sources.nothing import Nothing  # noqa: PLC0415
+
+            return Nothing(REQUIRED, self.take)
         from kdns.sources.manifests import ManifestSource  # noqa: PLC0415
 
         return ManifestSource(settings.source, emit=self.take, report=self._problem, log=_log)
@@ -175,8 +182,10 @@ class Controller:
         services = (found for key in store.keys("services") if (found := store.service(key)) is not None)
         lines = serving_lines(
             [Served(service, store.slices(service.key)) for service in services],
-            origin=self._settings.zone.origin,
-            listen=self._settings.listen[0],
+            origin=next(
+                each.zones[0] for block in self._settings.servers.blocks for each in block.each(KubernetesSettings)
+            ),
+            listen=self._settings.servers.listeners[0].address,
             made_up=self.source.made_up,
             colour=sys.stdout.isatty(),
         )
@@ -240,9 +249,7 @@ class Controller:
         merged = metrics.merge(report for worker in self._workers for report in (worker.lasting, worker.report))
         yield from ((name, labels, value) for (name, labels), value in merged.items())
         yield "coredns_build_info", (__version__, "", f"python{platform.python_version()}"), 1
-        for address in self._settings.listen:
-            for name in _PLUGINS:
-                yield "coredns_plugin_enabled", (f"dns://{address}", ".", "", name), 1
+        yield from self._plugins_enabled()
         for slot, worker in enumerate(self._workers):
             acked = worker.link.acked if worker.link is not None else None
             yield "kdns_revision", (str(slot),), acked or 0
@@ -257,6 +264,13 @@ class Controller:
             for series, count in status.counters.problems.items():
                 yield "kdns_object_problems_total", series, count
         yield from process_samples()
+
+    def _plugins_enabled(self) -> Iterator[metrics.Sample]:
+        servers = self._settings.servers
+        for listener in servers.listeners:
+            for route in listener.routes:
+                for name in sorted(map(name_of, servers.blocks[route.block].settings)):
+                    yield "coredns_plugin_enabled", (listener.label, names.to_text(route.zone), "", name), 1
 
 
 def _text(status: int, body: str) -> Response:

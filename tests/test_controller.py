@@ -15,10 +15,12 @@ import pytest
 import structlog
 
 from kdns import __version__
-from kdns.config.settings import Address, ForwardSettings, OpsSettings, Settings, ZoneSettings
+from kdns.config.directives.kubernetes import Kubernetes
+from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
+from kdns.config.settings import Address
 from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.controller import Controller
-from kdns.dns.names import from_text
+from kdns.dns.names import ROOT, from_text
 from kdns.ops.metrics import Series, encode_report
 from kdns.serve.link import WorkerLink
 from kdns.zone.entry import service_owner
@@ -28,6 +30,7 @@ from tests.serve.conversation import until, virtually
 
 LISTEN = Address("127.0.0.1", 1053)
 FREE = Address("127.0.0.1", 0)
+BLOCK = Block((ROOT,), (Kubernetes(zones=(from_text("cluster.local."),), pods="insecure"),))
 HITS: Series = ("kdns_memo_hits_total", ())
 ENTRIES: Series = ("kdns_memo_entries", ())
 
@@ -64,12 +67,10 @@ class Scene:
 
     def __init__(self, folder: Path, workers: int) -> None:
         self.controller = Controller(
-            Settings(
+            Serving(
+                servers=Servers((BLOCK,), (Listener(LISTEN, "dns", (Route(ROOT, 0),)),)),
                 source=ManifestSettings((str(folder),)),
-                listen=(LISTEN,),
-                zone=ZoneSettings(from_text("cluster.local."), (), (), 5, "insecure"),
-                forward=ForwardSettings(()),
-                ops=OpsSettings(FREE, FREE, FREE),
+                probes=Probes((FREE,), (FREE,), (FREE,)),
                 workers=workers,
             ),
             workers,

@@ -40,7 +40,7 @@ _PORT: Final = click.IntRange(0, 65535)
 @click.option("--ready", metavar=_ADDRESS, help=f"Where /ready is.  [:{flags.READY_PORT}]")
 @click.option("--metrics", metavar=_ADDRESS, help=f"Where /metrics is.  [:{flags.METRICS_PORT}]")
 @click.option("--log-level", type=click.Choice(flags.LEVELS), default="info", help="How much is logged.  [info]")
-@click.option("-conf", "--conf", metavar="FILE", help="A Corefile (not in this version).")
+@click.option("-conf", "--conf", metavar="FILE", help="What is served, and how, by a Corefile; stdin reads one.")
 def serve(**given: Any) -> int:
     """Answer the cluster's names.
 
@@ -51,12 +51,21 @@ def serve(**given: Any) -> int:
     try:
         if asked.conf is not None:
             flags.check_combination(asked)
-            return _fail(f"{asked.conf}: found a Corefile, expected flags: this version reads flags only")
-        settings, warnings = flags.settings(asked, _surroundings())
+            from kdns.cli import corefiles  # noqa: PLC0415 - help is quicker without
+
+            try:
+                found = corefiles.read(asked.conf, flags.port_of(asked))
+            except SettingsError as error:
+                return _fail(str(error))
+            if found is None:
+                return _FAILURE
+            settings = flags.serving_servers(asked, _surroundings(), found)
+        else:
+            settings, warnings = flags.serving(asked, _surroundings())
+            for warning in warnings:
+                sys.stderr.write(f"kdns: warning: {warning}\n")
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    for warning in warnings:
-        sys.stderr.write(f"kdns: warning: {warning}\n")
     if isinstance(settings.source, ManifestSource) and _STDIN in settings.source.paths:
         _keep_standard_input()
     from kdns import app  # noqa: PLC0415 - all that serves comes with it

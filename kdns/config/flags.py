@@ -5,25 +5,20 @@ Each rule about a flag stands here once: its default, its form, and with which o
 doesn't go. Without a Corefile the server behaves as kubeadm's Corefile makes CoreDNS behave.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, get_args
 
-from kdns.config import resolvconf
-from kdns.config.settings import (
-    Address,
-    CacheSettings,
-    ClusterSource,
-    ForwardSettings,
-    Keeping,
-    ManifestSource,
-    OpsSettings,
-    PodsMode,
-    Settings,
-    SettingsError,
-    ZoneSettings,
-)
+from kdns.config import declarations, resolvconf
+from kdns.config.directives.cache import Cache
+from kdns.config.directives.forward import Forward
+from kdns.config.directives.kubernetes import Kubernetes, PodsMode
+from kdns.config.directives.loadbalance import Loadbalance
+from kdns.config.directives.probes import Health, Prometheus, Ready
+from kdns.config.endpoints import Upstream
+from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
+from kdns.config.settings import Address, ClusterSource, ManifestSource, SettingsError
 from kdns.dns import names
 from kdns.dns.names import Name
 
@@ -35,6 +30,7 @@ ZONE: Final = "cluster.local"
 TTL_S: Final = 5
 TTL_MAX_S: Final = 3600  # as in CoreDNS
 CACHE_TTL_S: Final = 30  # kubeadm's Corefile says cache 30
+CONCURRENT_MAX: Final = 1000  # and max_concurrent 1000
 WORKERS_MAX: Final = 64
 PODS: Final[tuple[PodsMode, ...]] = get_args(PodsMode)
 PODS_DEFAULT: Final[PodsMode] = "insecure"
@@ -79,34 +75,62 @@ class Surroundings(NamedTuple):
     resolv_conf: str  # the text of /etc/resolv.conf, empty where it can't be read
     is_own: Callable[[str], bool]  # whether an IP address is one of this machine's
     workers: Callable[[], int]  # how many are worth having here
+    addresses_of: Callable[[str], Sequence[str]] = lambda _: ()  # of an interface
 
 
-def settings(flags: Flags, around: Surroundings) -> tuple[Settings, tuple[str, ...]]:
-    """The settings that the flags ask for, and warnings of one line each. Raises SettingsError."""
+def serving(flags: Flags, around: Surroundings) -> tuple[Serving, tuple[str, ...]]:
+    """What the flags ask for, and warnings of one line each. Raises SettingsError."""
     check_combination(flags)
-    port = DNS_PORT if flags.port is None else flags.port
+    port = port_of(flags)
     listen = tuple(dict.fromkeys(address(text, "--listen", port) for text in flags.listen)) or (Address("", port),)
     upstreams, warnings = _upstreams(flags.upstream, listen, around)
-    return Settings(
+    kubernetes = Kubernetes(
+        zones=(_origin(ZONE if flags.zone is None else flags.zone), *_REVERSE),
+        fallthrough=_REVERSE,
+        ttl_s=_ttl(flags.ttl),
+        pods=flags.pods or PODS_DEFAULT,
+    )
+    settings: list[declarations.Settings] = [Ready(), Health(), Prometheus(), Loadbalance(), kubernetes]
+    if upstreams:
+        asked = tuple(Upstream("address", each.host, port=each.port) for each in upstreams)
+        forward = Forward(origin=(names.ROOT,), upstreams=asked, policy="sequential", max_concurrent=CONCURRENT_MAX)
+        settings += [Cache(ttl_s=CACHE_TTL_S), forward]
+    routes = (Route(names.ROOT, 0),)
+    return Serving(
+        servers=Servers(
+            (Block((names.ROOT,), tuple(settings)),), tuple(Listener(each, "dns", routes) for each in listen)
+        ),
         source=_source(flags, around),
-        listen=listen,
-        zone=ZoneSettings(
-            origin=_origin(ZONE if flags.zone is None else flags.zone),
-            reverse=_REVERSE,
-            fallthrough=_REVERSE,
-            ttl=_ttl(flags.ttl),
-            pods=flags.pods or PODS_DEFAULT,
-        ),
-        forward=ForwardSettings(upstreams),
-        cache=CacheSettings(Keeping(9984, CACHE_TTL_S), Keeping(9984, CACHE_TTL_S)),
-        ops=OpsSettings(
-            health=_ops(flags.health, "--health", HEALTH_PORT),
-            ready=_ops(flags.ready, "--ready", READY_PORT),
-            metrics=_ops(flags.metrics, "--metrics", METRICS_PORT),
-        ),
+        probes=_probes(flags, Probes(*((Address("", each),) for each in (HEALTH_PORT, READY_PORT, METRICS_PORT)))),
         workers=_workers(flags.workers, around),
         log_level=flags.log_level,
     ), tuple(warnings)
+
+
+def serving_servers(flags: Flags, around: Surroundings, servers: Servers) -> Serving:
+    """What a Corefile's servers and the flags beside it ask for. Raises SettingsError."""
+    check_combination(flags)
+    blocks = servers.blocks
+    found = [each for block in blocks for each in block.each(Kubernetes)]
+    health = [each for block in blocks for each in block.each(Health)]
+    probes = Probes(
+        health=tuple(dict.fromkeys(each.address for each in health)),
+        ready=tuple(dict.fromkeys(each.address for block in blocks for each in block.each(Ready))),
+        metrics=tuple(dict.fromkeys(each.address for block in blocks for each in block.each(Prometheus))),
+    )
+    return Serving(
+        servers=servers,
+        source=_source_of(found[0], flags, around) if found else None,
+        probes=_probes(flags, probes),
+        workers=_workers(flags.workers, around),
+        log_level=flags.log_level,
+        lameduck_s=max((each.lameduck_s for each in health), default=0.0),
+    )
+
+
+def port_of(flags: Flags) -> int:
+    """The port of listeners that name none."""
+    return DNS_PORT if flags.port is None else flags.port
 
 
 def address(text: str, flag: str, port: int) -> Address:
@@ -162,6 +186,27 @@ def check_combination(flags: Flags) -> None:
         raise SettingsError("--context: found it beside --manifests, expected it beside --kubeconfig")
 
 
+def _probes(flags: Flags, otherwise: Probes) -> Probes:
+    """Those of the flags, and otherwise where a flag isn't given."""
+    return Probes(
+        *(
+            before if text is None else (address(text, f"--{name}", port),)
+            for name, text, port, before in (
+                ("health", flags.health, HEALTH_PORT, otherwise.health),
+                ("ready", flags.ready, READY_PORT, otherwise.ready),
+                ("metrics", flags.metrics, METRICS_PORT, otherwise.metrics),
+            )
+        )
+    )
+
+
+def _source_of(kubernetes: Kubernetes, flags: Flags, around: Surroundings) -> ClusterSource | ManifestSource:
+    """Where the cluster is read: what a flag says, what the directive says, then as without a Corefile."""
+    if flags.manifests or flags.kubeconfig is not None or kubernetes.kubeconfig is None:
+        return _source(flags, around)
+    return ClusterSource(kubernetes.kubeconfig.path, kubernetes.kubeconfig.context or None)
+
+
 def _source(flags: Flags, around: Surroundings) -> ClusterSource | ManifestSource:
     """Where the cluster is read from: what a flag says, then the pod's own, then KUBECONFIG."""
     if flags.manifests:
@@ -191,10 +236,6 @@ def _ttl(seconds: int | None) -> int:
     if not 0 <= seconds <= TTL_MAX_S:
         raise SettingsError(f"--ttl {seconds}: expected 0 to {TTL_MAX_S} seconds")
     return seconds
-
-
-def _ops(text: str | None, flag: str, port: int) -> Address:
-    return Address("", port) if text is None else address(text, flag, port)
 
 
 def _workers(text: str, around: Surroundings) -> int:

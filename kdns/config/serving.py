@@ -1,13 +1,14 @@
-"""What is served where: server blocks, and the listeners that their questions come in at.
+"""What is served where: server blocks, the listeners that their questions come in at, and all that goes with them.
 
-A listener is an address and a port of one scheme. Of its routes the longest zone that a name lies in decides, and of
+Made from flags or a Corefile, checked, complete and frozen; every part of the server is handed its piece. A listener is an address and a port of one scheme. Of its routes the longest zone that a name lies in decides, and of
 several blocks for that zone the first whose view takes the question.
 """
 
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from kdns.config.declarations import Settings
-from kdns.config.settings import Address
+from kdns.config.settings import Address, ClusterSource, ManifestSource
 from kdns.dns.names import Name
 
 Scheme: TypeAlias = Literal["dns", "tls"]
@@ -56,3 +57,23 @@ class Servers(NamedTuple):
 
     blocks: tuple[Block, ...]
     listeners: tuple[Listener, ...]
+
+
+class Probes(NamedTuple):
+    """Where people and machines look in from outside; each page may be at several addresses, or nowhere."""
+
+    health: tuple[Address, ...] = ()
+    ready: tuple[Address, ...] = ()
+    metrics: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """All that a server does."""
+
+    servers: Servers
+    source: ClusterSource | ManifestSource | None  # where the cluster is read; None where no block serves it
+    probes: Probes
+    workers: int
+    log_level: str = "info"
+    lameduck_s: float = 0.0  # for so long questions are answered after the signal to stop

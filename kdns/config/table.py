@@ -1,6 +1,7 @@
 """The table: every directive that a Corefile may have, in the order in which questions go through them.
 
-The order is CoreDNS' (plugin.cfg of 1.14) and never the file's, but among several of one name. What CoreDNS has and kdns
+The order is CoreDNS' (plugin.cfg of 1.14) and never the file's, but among several of one name. Only cache, there before
+all that answer, stands here before those that ask upstreams: what others know is never a second old. What CoreDNS has and kdns
 hasn't is here, too, as an error that says what to do, or accepted where it has no effect.
 """
 
@@ -77,7 +78,6 @@ DIRECTIVES: Final[tuple[Entry, ...]] = (
     rewrite.DIRECTIVE,
     autopath.DIRECTIVE,
     acl.DIRECTIVE,
-    cache.DIRECTIVE,
     replies.HEADER,
     Absent("dnssec", "signs replies", "serve signed zones elsewhere, and forward to them"),
     places.TLS,
@@ -94,6 +94,7 @@ DIRECTIVES: Final[tuple[Entry, ...]] = (
     Absent("auto", "answers from a folder of zone files", "write a file for each zone"),
     Absent("secondary", "copies zones from another server", "write forward to that server"),
     Absent("etcd", "answers from etcd", "write forward to a server that reads it"),
+    cache.DIRECTIVE,
     bare.LOOP,
     forward.DIRECTIVE,
     Absent("grpc", "asks upstreams over gRPC", "write forward"),
@@ -116,6 +117,7 @@ REMOVED: Final[tuple[Absent, ...]] = (
 
 BY_NAME: Final[dict[str, Entry]] = {each.name: each for each in (*DIRECTIVES, *REMOVED)}
 SUPPORTED: Final[tuple[Directive[Any], ...]] = tuple(each for each in DIRECTIVES if isinstance(each, Directive))
+_NAMES: Final = {each.settings: each.name for each in SUPPORTED}
 _ORDER: Final[dict[str, int]] = {each.name: position for position, each in enumerate(DIRECTIVES)}
 
 
@@ -151,6 +153,11 @@ def _absent(entry: Absent | None, token: Token) -> Problem:
     whose = "CoreDNS has no directive" if entry in REMOVED else "kdns has no directive"
     more = " any more" if entry in REMOVED else ""
     return _problem(token, f'{whose} "{entry.name}"{more}: it {entry.doc}', entry.instead)
+
+
+def name_of(settings: Settings) -> str:
+    """The name of the directive that the settings are of."""
+    return _NAMES[type(settings)]
 
 
 def chain_of(directives: Sequence[Line], zones: tuple[Name, ...]) -> Chain:
@@ -215,4 +222,15 @@ def _problem(token: Token, message: str, hint: str, severity: Severity = ERROR) 
     return Problem(token.place, message, hint, severity, token.width)
 
 
-__all__ = ["BY_NAME", "DIRECTIVES", "REMOVED", "SUPPORTED", "Chain", "Stated", "chain_of", "settings_of", "stated"]
+__all__ = [
+    "BY_NAME",
+    "DIRECTIVES",
+    "REMOVED",
+    "SUPPORTED",
+    "Chain",
+    "Stated",
+    "chain_of",
+    "name_of",
+    "settings_of",
+    "stated",
+]

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from kdns.dns import types
 from kdns.ops.metrics import OTHER, Counts
 from kdns.serve import udp
+from kdns.serve.blocks import Working
 from kdns.serve.responder import Responder
 from kdns.serve.stream import StreamServer
 from kdns.steps import cache as cache_step
@@ -19,71 +20,67 @@ from kdns.steps.forward import Forward
 
 _Total: TypeAlias = "Counter[tuple[str, tuple[str, ...]]]"
 
-_ZONE = "."  # the best fitting key of the server block, as CoreDNS counts
-_VIEW = ""
-
 
 def counts(
     responders: Sequence[Responder],
     doors: Iterable[udp.Door],
     streams: Iterable[StreamServer],
-    forward: Forward,
-    cache: Cache | None = None,
+    blocks: Iterable[tuple[str, Working]],
 ) -> Counts:
-    """Everything counted so far, since the worker's start."""
+    """Everything counted so far, since the worker's start; blocks each with a listener that leads to it, as metrics name that."""
     total: _Total = Counter()
     for responder in responders:
         _count_door(responder, total)
     if responders:
         memos = {id(memo): memo for responder in responders for memo in responder.memos}
         total["kdns_memo_entries", ()] = sum(map(len, memos.values()))
-    if cache is not None and responders:
-        _count_cache(responders, cache, total)
     for door in doors:
         total["kdns_dropped_total", ("unsent",)] += door.unsent
         total["kdns_dropped_total", ("overload",)] += door.admission.dropped
     for stream in streams:
         for reason, count in stream.closed.items():
             total["kdns_connections_closed_total", (reason,)] += count
-    for upstream in forward.upstreams:
-        to, seen = str(upstream.address), upstream.counts
-        total["kdns_forward_tries_total", (to,)] += seen.asked + seen.streamed
-        total["kdns_forward_ignored_total", (to,)] += seen.ignored
-        total["kdns_forward_failures_total", (to, "timeout")] += seen.timed_out
-        total["kdns_forward_failures_total", (to, "network")] += seen.failed
+    for server, block in blocks:
+        _count_steps(server, block, total)
     return total
 
 
 def _count_door(responder: Responder, total: _Total) -> None:
+    """What a door has given.
+
+    A question that the cache answered is a hit there, one that an upstream answered has missed it before. So replies
+    that a responder remembered for a second are hits as well.
+    """
     door, tally = responder.door, responder.tally
-    for (qtype, rcode, by, _), count in tally.given.items():
+    for (qtype, rcode, by, empty, (zone, view)), count in tally.given.items():
         kind = types.TYPE_NAMES.get(qtype, OTHER)
-        total["coredns_dns_requests_total", (door.server, _ZONE, _VIEW, door.transport, door.family, kind)] += count
-        total["coredns_dns_responses_total", (door.server, _ZONE, _VIEW, types.rcode_text(rcode), by)] += count
+        total["coredns_dns_requests_total", (door.server, zone, view, door.transport, door.family, kind)] += count
+        total["coredns_dns_responses_total", (door.server, zone, view, types.rcode_text(rcode), by)] += count
+        if by == cache_step.NAME:
+            hit = "denial" if rcode or empty else "success"
+            total["coredns_cache_hits_total", (door.server, hit, zone, view)] += count
+        elif by == forward_step.NAME:
+            total["coredns_cache_misses_total", (door.server, zone, view)] += count
+        else:
+            continue
+        total["coredns_cache_requests_total", (door.server, zone, view)] += count
     for reason, count in tally.dropped.items():
         total["kdns_dropped_total", (reason,)] += count
     total["coredns_panics_total", ()] += tally.panics
     total["kdns_memo_hits_total", ()] += tally.recalled
 
 
-def _count_cache(responders: Sequence[Responder], cache: Cache, total: _Total) -> None:
-    """A question that the cache answered is a hit there, one that an upstream answered has missed it before.
-
-    So replies that a responder remembered for a second are hits as well. What is kept is kept once for all doors: it
-    counts at the first.
-    """
-    for responder in responders:
-        server = responder.door.server
-        for (_, rcode, by, empty), count in responder.tally.given.items():
-            if by == cache_step.NAME:
-                kind = "denial" if rcode or empty else "success"
-                total["coredns_cache_hits_total", (server, kind, _ZONE, _VIEW)] += count
-            elif by == forward_step.NAME:
-                total["coredns_cache_misses_total", (server, _ZONE, _VIEW)] += count
-            else:
-                continue
-            total["coredns_cache_requests_total", (server, _ZONE, _VIEW)] += count
-    server = responders[0].door.server
-    for kind, shelf in (("success", cache.success), ("denial", cache.denial)):
-        total["coredns_cache_entries", (server, kind, _ZONE, _VIEW)] = len(shelf.items)
-        total["coredns_cache_evictions_total", (server, kind, _ZONE, _VIEW)] = shelf.evicted
+def _count_steps(server: str, block: Working, total: _Total) -> None:
+    """What a block's steps have counted; it is kept once for all listeners and counts at the first."""
+    for step in block.steps:
+        if isinstance(step, Cache):
+            for kind, shelf in (("success", step.success), ("denial", step.denial)):
+                total["coredns_cache_entries", (server, kind, block.zones, "")] += len(shelf.items)
+                total["coredns_cache_evictions_total", (server, kind, block.zones, "")] += shelf.evicted
+        elif isinstance(step, Forward):
+            for upstream in step.upstreams:
+                to, seen = str(upstream.address), upstream.counts
+                total["kdns_forward_tries_total", (to,)] += seen.asked + seen.streamed
+                total["kdns_forward_ignored_total", (to,)] += seen.ignored
+                total["kdns_forward_failures_total", (to, "timeout")] += seen.timed_out
+                total["kdns_forward_failures_total", (to, "network")] += seen.failed

@@ -28,6 +28,16 @@ def own_addresses(listen: Iterable[Address]) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(own for address in listen for own in _asked_at(address.host)))
 
 
+def interface_addresses(name: str) -> list[str]:
+    """The addresses of an interface, as texts; none where there is no such interface."""
+    found = [socket.inet_ntop(socket.AF_INET, address) for interface, address in _ipv4() if interface == name]
+    for interface, address in _ipv6():
+        if interface == name:
+            text = socket.inet_ntop(socket.AF_INET6, address)
+            found.append(f"{text}%{name}" if address[0] == 0xFE and address[1] & 0xC0 == 0x80 else text)
+    return found
+
+
 def _asked_at(host: str) -> list[bytes]:
     """The addresses that lead to what listens on the host."""
     if not host:
@@ -37,25 +47,28 @@ def _asked_at(host: str) -> list[bytes]:
 
 
 def _of_interfaces() -> list[bytes]:
-    addresses = [*_ipv4(), *_ipv6()] if _IF_INET6.parent.exists() else _by_name()
+    listed = [address for _, address in (*_ipv4(), *_ipv6())] if _IF_INET6.parent.exists() else []
+    addresses = listed or _by_name()
     return [address for address in addresses if not _is_loopback(address)]
 
 
-def _ipv4() -> Iterable[bytes]:
-    """All of them: an interface may have several."""
+def _ipv4() -> Iterable[tuple[str, bytes]]:
+    """All of them with their interface, which may have several."""
     found = array("B", bytes(_IFREQ_BYTES * _IFREQS_MAX))
     where, _ = found.buffer_info()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         said = fcntl.ioctl(asking, _SIOCGIFCONF, struct.pack("@iP", len(found), where))
     (size,) = struct.unpack_from("@i", said)
     for at in range(0, size, _IFREQ_BYTES):
-        yield found[at + 20 : at + 24].tobytes()
+        name = found[at : at + 16].tobytes().partition(b"\0")[0].decode(errors="replace")
+        yield name.partition(":")[0], found[at + 20 : at + 24].tobytes()
 
 
-def _ipv6() -> Iterable[bytes]:
+def _ipv6() -> Iterable[tuple[str, bytes]]:
     with contextlib.suppress(OSError):  # IPv6 is switched off
         for line in _IF_INET6.read_text(encoding="ascii").splitlines():
-            yield bytes.fromhex(line.split()[0])
+            address, *_, name = line.split()
+            yield name, bytes.fromhex(address)
 
 
 def _by_name() -> list[bytes]:

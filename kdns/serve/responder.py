@@ -19,7 +19,7 @@ that its outcome names, and all that pass do so together, by one comparison.
 
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from kdns.dns import cookies, foreign, reply, types
 from kdns.dns.keepalive import keepalive_option
@@ -28,7 +28,8 @@ from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Reply
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
-from kdns.steps.chain import Answered, Client, Failed, Outcome, Peer, Relayed, Request, Rest
+from kdns.serve.routes import NOBODY, Block, Routes
+from kdns.steps.chain import Answered, Client, Failed, Outcome, Peer, Relayed, Request
 from kdns.zone.entry import Owner
 
 Send = Callable[[bytes], None]
@@ -40,7 +41,6 @@ class Log(Protocol):
     def error(self, event: str, **keys: object) -> object: ...
 
 
-_REFUSED: Final = Failed(types.REFUSED)
 # Passing replies that are remembered at a time, and octets of the largest: 4 MiB a door at the worst.
 _PASSING: Final = 2048
 _PASSING_OCTETS: Final = reply.UDP_LIMIT
@@ -59,11 +59,14 @@ class Door(NamedTuple):
 class Rules(NamedTuple):
     """What all replies of a door follow."""
 
-    limit: Callable[[Query], int]  # octets that the reply to a query may have
-    recursion: bool  # whether foreign names are asked for (RA)
+    limit: Callable[[Query, int], int]  # octets that the reply to a query may have, and a datagram at the most
     cookie: Callable[[bytes, str], bytes]  # the EDNS option for a client's cookie and address
     clock: Callable[[], float] = time.monotonic  # the loop's, in seconds
     idle_s: float | None = None  # how long a connection may be silent; None where there are none
+
+
+# Type, rcode, who answered, whether without any answer, and zone and view of the server block.
+Kind: TypeAlias = tuple[int, int, str, bool, tuple[str, str]]
 
 
 class Shared:
@@ -74,8 +77,7 @@ class Shared:
     def __init__(self, memo: Memo, doors: int = 1) -> None:
         self.memo = memo
         self.doors = doors
-        # (type, rcode, who answered, without any answer) -> replies at each door
-        self.cells: dict[tuple[int, int, str, bool], list[int]] = {}
+        self.cells: dict[Kind, list[int]] = {}  # replies at each door
 
 
 class Tally:
@@ -97,14 +99,14 @@ class Tally:
         return sum(self.given.values()) - self.made
 
     @property
-    def given(self) -> dict[tuple[int, int, str, bool], int]:
-        """Replies by type, rcode, who answered, and whether without any answer; none that were never given."""
+    def given(self) -> dict[Kind, int]:
+        """Replies by kind; none that were never given."""
         return {kind: cell[self._place] for kind, cell in self.cells.items() if cell[self._place]}
 
-    def count(self, qtype: int, rcode: int, by: str, *, empty: bool = True) -> list[int]:
+    def count(self, qtype: int, rcode: int, by: str, where: tuple[str, str], *, empty: bool = True) -> list[int]:
         """Counts a reply that was made; the cell of its kind, for when it is given again."""
         self.made += 1
-        key = (qtype if qtype in types.TYPE_NAMES else 0, rcode, by, empty)
+        key = (qtype if qtype in types.TYPE_NAMES else 0, rcode, by, empty, where)
         cell = self.cells.get(key)
         if cell is None:
             cell = self.cells[key] = [0] * self._doors
@@ -123,24 +125,12 @@ class Responder:
     """
 
     __slots__ = (
-        *(
-            "_chain",
-            "_clock",
-            "_cookie",
-            "_denials",
-            "_idle_s",
-            "_limit",
-            "_log",
-            "_memo",
-            "_passing",
-            "_place",
-            "_recursion",
-        ),
+        *("_clock", "_cookie", "_denials", "_idle_s", "_limit", "_log", "_memo", "_passing", "_place", "_routes"),
         *("_shared", "_until", "_whole", "door", "tally"),
     )
 
     def __init__(
-        self, door: Door, chain: Rest, rules: Rules, memo: Memo, log: Log, shared: Shared | None = None
+        self, door: Door, routes: Routes, rules: Rules, memo: Memo, log: Log, shared: Shared | None = None
     ) -> None:
         shared = shared or Shared(memo)
         self.door = door
@@ -148,8 +138,8 @@ class Responder:
         self._place = door.place
         self._shared = shared.memo
         self._whole = memo is not shared.memo  # of the shared replies, only whole ones are given
-        self._chain = chain
-        self._limit, self._recursion, self._cookie, self._clock, self._idle_s = rules
+        self._routes = routes
+        self._limit, self._cookie, self._clock, self._idle_s = rules
         self._memo = memo
         self._passing: dict[bytes, Remembered] = {}
         self._until = 0.0  # all of them
@@ -219,22 +209,28 @@ class Responder:
             self.tally.drop("response" if len(octets) >= 12 else "short")
             return None
         except QueryError as problem:
-            self.tally.count(0, problem.rcode, "")
+            self.tally.count(0, problem.rcode, "", NOBODY.where)
             cookie = self._cookie_option(problem.options, client)
-            return reply.error(octets, problem, recursion=self._recursion, options=cookie)
+            return reply.error(octets, problem, recursion=self._routes.recursion, options=cookie)
+
+        block = self._block(query, client)
 
         def finish(outcome: Outcome) -> None:
-            send(self._finish(octets, query, outcome, options, False))
+            send(self._finish(octets, query, block, outcome, options, False))
 
-        if query.qclass != types.IN or query.qtype in _TRANSFERS:
-            outcome: Outcome | None = _REFUSED
-        else:
-            try:
-                outcome = self._chain(Request(query, client, self.door.transport), finish)
-            except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
-                self._panic(query, fault)
-                outcome = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
-        return None if outcome is None else self._finish(octets, query, outcome, options, True)
+        try:
+            outcome = block.chain(Request(query, client, self.door.transport), finish)
+        except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
+            self._panic(query, fault)
+            outcome = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
+        return None if outcome is None else self._finish(octets, query, block, outcome, options, block.manner.remembers)
+
+    def _block(self, query: Query, client: Client) -> Block:
+        """Who answers. Other classes than a block's and transfers are refused (RFC 5936 section 2.2.1)."""
+        block = self._routes.find(query, client)
+        if query.qclass != types.IN and not (query.qclass == types.CH and block.manner.chaos):
+            return NOBODY
+        return NOBODY if query.qtype in _TRANSFERS else block
 
     def _options(self, asked: bytes, client: Client) -> bytes:
         """The reply's EDNS options: a cookie for who sent one, and over TCP the time for who asks. Raises QueryError."""
@@ -245,21 +241,26 @@ class Responder:
         cookie = cookies.client_cookie(asked)
         return b"" if cookie is None else self._cookie(cookie, client.host)
 
-    def _finish(self, octets: bytes, query: Query, outcome: Outcome, options: bytes, remember: bool) -> bytes:
+    def _finish(
+        self, octets: bytes, query: Query, block: Block, outcome: Outcome, options: bytes, remember: bool
+    ) -> bytes:
         """The octets of the reply; counts it, and remembers it if it may be.
 
         What was waited for is never remembered: an owner may have changed since it was answered.
         """
         try:
             if isinstance(outcome, Relayed):
-                return self._relay(octets, query, outcome, options, remember)
-            return self._render(octets, query, outcome, options, remember)
+                return self._relay(octets, query, block, outcome, options, remember)
+            return self._render(octets, query, block, outcome, options, remember)
         except Exception as fault:  # noqa: BLE001 - the root of a query
             self._panic(query, fault)
-            return self._render(octets, query, Failed(types.SERVFAIL), b"", False)
+            return self._render(octets, query, block, Failed(types.SERVFAIL), b"", False)
 
-    def _render(self, octets: bytes, query: Query, outcome: Answered | Failed, options: bytes, remember: bool) -> bytes:
-        limit = self._limit(query)
+    def _render(
+        self, octets: bytes, query: Query, block: Block, outcome: Answered | Failed, options: bytes, remember: bool
+    ) -> bytes:
+        manner = block.manner
+        limit = self._limit(query, manner.datagram)
         alike = None
         if isinstance(outcome, Answered):
             answer, owners, alike = outcome.answer, outcome.owners, outcome.alike
@@ -268,26 +269,36 @@ class Responder:
                 self._panic(query, outcome.cause)
             answer, owners = Answer(outcome.rcode, authoritative=False, error=outcome.error), ()
         # The id is the client's chance: without it all who aren't remembered would be sent to the same address first.
-        made = reply.render(query, answer, limit=limit, recursion=self._recursion, first=query.id, options=options)
-        cell = self.tally.count(query.qtype, answer.rcode, outcome.by, empty=not answer.answers)
+        first = query.id if manner.rotate else 0
+        made = reply.render(query, answer, limit=limit, recursion=manner.recursion, first=first, options=options)
+        if not manner.rotate:
+            made = made._replace(rotation=None)
+        cell = self.tally.count(query.qtype, answer.rcode, outcome.by, block.where, empty=not answer.answers)
         if remember and owners and not query.options:
             key = octets[2:]
             if alike is None or not self._denials.learn(octets, len(query.qname), made.octets, alike, cell):
-                memo = self._shared if made.whole and len(made.octets) <= reply.udp_limit(query) else self._memo
+                memo = (
+                    self._shared
+                    if made.whole and len(made.octets) <= reply.udp_limit(query, manner.datagram)
+                    else self._memo
+                )
                 if memo.seen(key):
                     memo.remember(key, Remembered(made, owners, cell))
         return made.octets
 
-    def _relay(self, octets: bytes, query: Query, outcome: Relayed, options: bytes, remember: bool) -> bytes:
+    def _relay(
+        self, octets: bytes, query: Query, block: Block, outcome: Relayed, options: bytes, remember: bool
+    ) -> bytes:
         """An upstream's reply as the client gets it, remembered for as long as it may be."""
         said, by, until, error, rotation, tidy, _ = outcome
-        made = foreign.fit(query, said, self._limit(query), options, error, tidy)
-        if rotation is not None:
+        manner = block.manner
+        made = foreign.fit(query, said, self._limit(query, manner.datagram), options, error, tidy)
+        if rotation is not None and manner.rotate:
             rotation = None if foreign.truncated(made) else rotation
             made = made if rotation is None else rotation.turn(made, query.id)
-        cell = self.tally.count(query.qtype, foreign.rcode(said), by, empty=foreign.empty(said))
+        cell = self.tally.count(query.qtype, foreign.rcode(said), by, block.where, empty=foreign.empty(said))
         if remember and until and not query.options and len(made) <= _PASSING_OCTETS:
-            reply = Reply(made, foreign.truncated(made), rotation)
+            reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
             self._pass(octets[2:], Remembered(reply, (), cell), until)
         return made
 

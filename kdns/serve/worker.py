@@ -11,17 +11,19 @@ import secrets
 import signal
 import socket
 import time
+from collections.abc import Iterator, Mapping
 from random import SystemRandom
 from typing import Final
 
 import structlog
 
-from kdns.config.settings import Settings
+from kdns.config.serving import ALL_ADDRESSES, Listener, Route, Serving
 from kdns.dns.cookies import SECRET_BYTES, cookie_option
 from kdns.dns.reply import TCP_LIMIT, udp_limit
 from kdns.ops import logs
 from kdns.ops.metrics import encode_report
 from kdns.serve import mmsg, udp
+from kdns.serve.blocks import Working, routes, work
 from kdns.serve.control import Control, WorkerStart
 from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
@@ -31,14 +33,11 @@ from kdns.serve.responder import Door, Responder, Rules, Shared
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
 from kdns.serve.udp import open_door
-from kdns.steps.cache import Cache
-from kdns.steps.chain import Entrance, Rest, Step, compose, in_order
+from kdns.steps.around import Around
+from kdns.steps.chain import Entrance
 from kdns.steps.forward import Forward
-from kdns.steps.kubernetes import Kubernetes
-from kdns.steps.special import Special
 from kdns.zone.index import Index
 from kdns.zone.patch import Patch
-from kdns.zone.schema import Zone
 
 # Octets of remembered replies: a generation of those that fit a datagram, shared by all doors, holds some 12,000
 # questions; each door for streams keeps of larger ones, which are few, so much more.
@@ -56,13 +55,13 @@ _FINISH_S: Final = 4.0
 _log: Final = structlog.get_logger()
 
 
-def run_worker(start: WorkerStart, settings: Settings) -> int:
+def run_worker(start: WorkerStart, settings: Serving) -> int:
     """Serves the slot's sockets until told to stop; the exit status."""
     logs.configure(settings.log_level, f"worker-{start.slot}")
     return asyncio.run(_run(start, settings))
 
 
-async def _run(start: WorkerStart, settings: Settings) -> int:
+async def _run(start: WorkerStart, settings: Serving) -> int:
     worker = Worker(settings, asyncio.get_running_loop())
     await worker.open(start)
     await worker.stopped.wait()
@@ -73,16 +72,23 @@ async def _run(start: WorkerStart, settings: Settings) -> int:
 class Worker:
     """One worker's parts; its link's keeper."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, settings: Serving, loop: asyncio.AbstractEventLoop) -> None:
         self.index = Index()
         self.stopped = asyncio.Event()
         self._loaded = asyncio.Event()
         self._settings = settings
         self._loop = loop
-        datagrams = mmsg.Connected() if mmsg.available else None
-        self._forward = Forward(settings.forward, loop=loop, random=SystemRandom(), datagrams=datagrams)
-        self._cache = None if settings.cache is None else Cache(settings.cache, loop)
-        self._chain = _chain(settings, self.index, self._cache, self._forward)
+        around = Around(
+            loop=loop,
+            random=SystemRandom(),
+            entrance=Entrance(),
+            index=self.index,
+            zones=(),
+            addresses=own_addresses(listener.address for listener in settings.servers.listeners),
+            datagrams=mmsg.Connected() if mmsg.available else None,
+            log=_log,
+        )
+        self._blocks = [work(block, around) for block in settings.servers.blocks]
         self._responders: list[Responder] = []
         self._doors: list[udp.Door] = []
         self._streams: list[StreamServer] = []
@@ -96,12 +102,14 @@ class Worker:
         self._loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
         self._control = Control(start.control, self._loop, on_channel=self._connect, on_lost=self.stopped.set)
         await self._first_image()
-        memo = Memo(_MEMO_BYTES)
-        shared = Shared(memo, len(start.udp) + len(start.tcp))
+        sockets = len(start.udp) + len(start.tcp)
+        groups = {listener.routes for listener in self._settings.servers.listeners}
+        shared = {routes: Shared(Memo(_MEMO_BYTES // len(groups)), sockets) for routes in groups}
         for sock in start.udp:
-            self._doors.append(open_door(sock, self._responder(sock, "udp", memo, shared), memo, self._loop))
+            responder = self._responder(sock, "udp", shared)
+            self._doors.append(open_door(sock, responder, responder.memos[0], self._loop))
         for sock in start.tcp:
-            responder = self._responder(sock, "tcp", Memo(_LARGE_BYTES), shared)
+            responder = self._responder(sock, "tcp", shared)
             self._streams.append(await serve_stream(sock, responder.converse, _STREAM_LIMITS))
 
     async def _first_image(self) -> None:
@@ -121,11 +129,16 @@ class Worker:
         deadline = self._loop.time() + _FINISH_S
         while self._busy and self._loop.time() < deadline:  # noqa: ASYNC110 - once; what it waits for owes it no event
             await asyncio.sleep(0.02)
-        self._forward.close()
+        for step in self._forwards:
+            step.close()
 
     @property
     def _busy(self) -> bool:
-        return bool(self._forward.waiting) or any(stream.busy for stream in self._streams)
+        return any(step.waiting for step in self._forwards) or any(stream.busy for stream in self._streams)
+
+    @property
+    def _forwards(self) -> list[Forward]:
+        return [step for block in self._blocks for step in block.steps if isinstance(step, Forward)]
 
     # What the link asks of its keeper
 
@@ -149,7 +162,15 @@ class Worker:
 
     def report(self) -> bytes:
         """As Keeper.report."""
-        return encode_report(counts(self._responders, self._doors, self._streams, self._forward, self._cache))
+        return encode_report(counts(self._responders, self._doors, self._streams, self._served_blocks()))
+
+    def _served_blocks(self) -> Iterator[tuple[str, Working]]:
+        """Each block with the first listener that leads to it."""
+        for number, block in enumerate(self._blocks):
+            for listener in self._settings.servers.listeners:
+                if any(route.block == number for route in listener.routes):
+                    yield listener.label, block
+                    break
 
     def _freeze(self) -> None:
         """Takes what lives long out of the garbage collector's walks: no pause grows with the cluster."""
@@ -171,48 +192,33 @@ class Worker:
     def _cookie(self, client: bytes, address: str) -> bytes:
         return cookie_option(client, address, self._secret, int(time.time()))
 
-    def _responder(self, sock: socket.socket, transport: str, memo: Memo, shared: Shared) -> Responder:
-        """Who answers what comes in at a socket."""
-        bound = address_of(sock)
-        every = bound._replace(host="")
+    def _responder(self, sock: socket.socket, transport: str, shared: Mapping[tuple[Route, ...], Shared]) -> Responder:
+        """Who answers what comes in at a socket. Sockets whose questions go the same routes share what is remembered."""
+        listener = self._listener(sock)
+        common = shared[listener.routes]
         responder = Responder(
             Door(
-                server=f"dns://{every if every in self._settings.listen else bound}",
+                server=listener.label,
                 transport=transport,
                 family="1" if sock.family == socket.AF_INET else "2",
                 place=len(self._responders),
             ),
-            self._chain,
+            routes(listener, self._blocks),
             Rules(
-                limit=udp_limit if transport == "udp" else lambda _: TCP_LIMIT,
-                recursion=bool(self._settings.forward.upstreams),
+                limit=udp_limit if transport == "udp" else lambda _query, _datagram: TCP_LIMIT,
                 cookie=self._cookie,
                 clock=self._loop.time,
                 idle_s=None if transport == "udp" else _STREAM_LIMITS.idle_s,
             ),
-            memo,
+            common.memo if transport == "udp" else Memo(_LARGE_BYTES),
             _log,
-            shared,
+            common,
         )
         self._responders.append(responder)
         return responder
 
-
-def _chain(settings: Settings, index: Index, cache: Cache | None, forward: Forward) -> Rest:
-    """The steps of a server that forwards what isn't the cluster's, and keeps what comes back."""
-    asked = settings.zone
-    zone = Zone(
-        origins=(asked.origin,),
-        reverse=asked.reverse,
-        fallthrough=asked.fallthrough,
-        ttl=asked.ttl,
-        pods=asked.pods,
-        addresses=own_addresses(settings.listen),
-    )
-    entrance = Entrance()
-    steps: dict[str, Step] = {"kubernetes": Kubernetes(index, zone, entrance), "special": Special(), "forward": forward}
-    if cache is not None:
-        steps["cache"] = cache
-    chain = compose(in_order(steps))
-    entrance.lead_to(chain)
-    return chain
+    def _listener(self, sock: socket.socket) -> Listener:
+        """The listener that a socket is of: that of its address, or of all addresses."""
+        bound = address_of(sock)
+        places = {listener.address: listener for listener in self._settings.servers.listeners}
+        return places.get(bound) or places[bound._replace(host=ALL_ADDRESSES)]

@@ -17,12 +17,14 @@ from typing import Final
 
 from cachetools import TLRUCache
 
-from kdns.config.settings import CacheSettings
+from kdns.config.directives.cache import Cache as Settings
+from kdns.config.settings import CacheSettings, Keeping
 from kdns.dns import foreign, types
 from kdns.dns.foreign import ForeignError
 from kdns.dns.lasting import Lasting, lasting, with_ttl
 from kdns.dns.query import Query
 from kdns.dns.records import ExtendedError
+from kdns.steps.around import Around
 from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request, Rest
 from kdns.steps.flights import Flight, Flights
 from kdns.steps.s3fifo import Kept, S3Fifo
@@ -239,3 +241,13 @@ def _reason(outcome: Relayed | Failed) -> str:
     if isinstance(outcome, Relayed):
         return f"the upstream answered {types.rcode_text(foreign.rcode(outcome.octets))} and nothing else"
     return outcome.error.text if outcome.error is not None else ""
+
+
+def make(settings: Settings, around: Around) -> Cache:
+    """The step of the directive."""
+    success, denial = settings.kept_success, settings.kept_denial
+    kept = CacheSettings(
+        Keeping(success.capacity, success.ttl_max_s or 3600, success.ttl_min_s),
+        Keeping(denial.capacity, denial.ttl_max_s or 1800, denial.ttl_min_s),
+    )
+    return Cache(kept, around.loop)

@@ -11,10 +11,12 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from kdns.config.settings import ForwardSettings
+from kdns.config.directives.forward import Forward as Settings
+from kdns.config.settings import Address, ForwardSettings
 from kdns.dns import foreign, types
 from kdns.dns.lasting import Lasting
 from kdns.dns.records import ExtendedError
+from kdns.steps.around import Around
 from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request, Rest
 from kdns.steps.stream import Stream
 from kdns.steps.upstream import DATAGRAM_LIMIT, Chance, Datagrams, Flight, Random, Upstream
@@ -303,3 +305,10 @@ class Errand(Flight):
         if self._trouble is not None and self._trouble.expiry is not None:
             self._trouble.expiry.cancel()
         self._done(outcome)
+
+
+def make(settings: Settings, around: Around) -> "Forward":
+    """The step of the directive."""
+    addresses = tuple(Address(each.host, each.port) for each in settings.upstreams)
+    asked = ForwardSettings(addresses, settings.read_timeout_s, settings.max_concurrent or 1 << 30)
+    return Forward(asked, loop=around.loop, random=around.random, datagrams=around.datagrams)

@@ -8,10 +8,12 @@ What a name denotes is zone.schema's; how octets of an upstream continue an answ
 
 from typing import Final
 
-from kdns.dns import types
+from kdns.config.directives.kubernetes import Kubernetes as Settings
+from kdns.dns import names, types
 from kdns.dns.foreign import ForeignError
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
+from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, asked_then
 from kdns.zone import schema
 from kdns.zone.index import Index
@@ -78,3 +80,17 @@ def _spliced(query: Query, prefix: Answer, octets: bytes) -> Answer:
     except ForeignError as error:
         text = f"the reply for the target can't be used: {error}"
         return prefix._replace(rcode=types.SERVFAIL, error=ExtendedError(types.EDE_OTHER, text))
+
+
+def make(settings: Settings, around: Around) -> Kubernetes:
+    """The step of the directive."""
+    arpa = names.from_text("arpa")
+    zone = Zone(
+        origins=tuple(each for each in settings.zones if not names.is_below(each, arpa)),
+        reverse=tuple(each for each in settings.zones if names.is_below(each, arpa)),
+        fallthrough=settings.fallthrough,
+        ttl=settings.ttl_s,
+        pods=settings.pods,
+        addresses=around.addresses,
+    )
+    return Kubernetes(around.index, zone, around.entrance)

@@ -55,11 +55,11 @@ def test_a_wrong_flag_ends_with_status_2_and_a_corefile_with_1() -> None:
     assert ran("-conf", "/etc/coredns/Corefile", "-dns.port", "1053") == (
         1,
         "",
-        "kdns: /etc/coredns/Corefile: found a Corefile, expected flags: this version reads flags only\n",
+        "kdns: /etc/coredns/Corefile: No such file or directory, expected a Corefile\n",
     )
 
 
-COREFILE = "kdns: Corefile: found a Corefile, expected flags: this version reads flags only\n"
+COREFILE = "kdns: Corefile: No such file or directory, expected a Corefile\n"
 RUNS: list[tuple[list[str], int, str]] = [
     (["-conf", "Corefile"], 1, COREFILE),
     (["--conf", "Corefile"], 1, COREFILE),

@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdns.config.flags import Flags, Surroundings, address, check_combination, settings
-from kdns.config.settings import (
-    Address,
-    CacheSettings,
-    ClusterSource,
-    ForwardSettings,
-    Keeping,
-    ManifestSource,
-    OpsSettings,
-    Settings,
-    SettingsError,
-    ZoneSettings,
-)
+from kdns.config.directives.cache import Cache
+from kdns.config.directives.forward import Forward
+from kdns.config.directives.kubernetes import Kubernetes
+from kdns.config.directives.loadbalance import Loadbalance
+from kdns.config.directives.probes import Health, Prometheus, Ready
+from kdns.config.endpoints import Upstream
+from kdns.config.flags import Flags, Surroundings, address, check_combination, serving, serving_servers
+from kdns.config.parser import parse
+from kdns.config.servers import Place, read
+from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
+from kdns.config.settings import Address, ClusterSource, ManifestSource, SettingsError
 from kdns.dns import names
 
 OWN = ("127.0.0.1", "127.0.0.53", "::1", "192.0.2.1")
@@ -28,31 +26,52 @@ AROUND = Surroundings(
     "", in_pod=False, resolv_conf="nameserver 192.0.2.53\n", is_own=OWN.__contains__, workers=lambda: 2
 )
 MANIFESTS = Flags(manifests=("examples",))
+CLUSTER = names.from_text("cluster.local")
 
 
-def made(around: Surroundings = AROUND, **flags: Any) -> Settings:
-    return settings(dataclasses.replace(MANIFESTS, **flags), around)[0]
+def made(around: Surroundings = AROUND, **flags: Any) -> Serving:
+    return serving(dataclasses.replace(MANIFESTS, **flags), around)[0]
+
+
+def addresses(of: Serving) -> tuple[Address, ...]:
+    return tuple(listener.address for listener in of.servers.listeners)
+
+
+def asked(of: Serving) -> tuple[Address, ...]:
+    """The upstreams of all blocks."""
+    forwards = [each for block in of.servers.blocks for each in block.each(Forward)]
+    return tuple(Address(upstream.host, upstream.port) for each in forwards for upstream in each.upstreams)
 
 
 def refused(around: Surroundings = AROUND, **flags: Any) -> str:
     with pytest.raises(SettingsError) as caught:
-        settings(dataclasses.replace(MANIFESTS, **flags), around)
+        serving(dataclasses.replace(MANIFESTS, **flags), around)
     return str(caught.value)
 
 
 def test_flags_that_arent_given_mean_kubeadms_corefile() -> None:
     reverse = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
-    expected = Settings(
+    settings = (
+        *(Ready(), Health(), Prometheus(), Loadbalance()),
+        Kubernetes(zones=(CLUSTER, *reverse), fallthrough=reverse, ttl_s=5, pods="insecure"),
+        Cache(ttl_s=30),
+        Forward(
+            origin=(names.ROOT,),
+            upstreams=(Upstream("address", "192.0.2.53"),),
+            policy="sequential",
+            max_concurrent=1000,
+        ),
+    )
+    expected = Serving(
+        servers=Servers(
+            (Block((names.ROOT,), settings),), (Listener(Address("", 53), "dns", (Route(names.ROOT, 0),)),)
+        ),
         source=ManifestSource(("examples",)),
-        listen=(Address("", 53),),
-        zone=ZoneSettings(names.from_text("cluster.local"), reverse, reverse, 5, "insecure"),
-        forward=ForwardSettings((Address("192.0.2.53", 53),)),
-        ops=OpsSettings(Address("", 8080), Address("", 8181), Address("", 9153)),
-        cache=CacheSettings(Keeping(9984, 30), Keeping(9984, 30)),
+        probes=Probes((Address("", 8080),), (Address("", 8181),), (Address("", 9153),)),
         workers=2,
         log_level="info",
     )
-    assert settings(MANIFESTS, AROUND) == (expected, ())
+    assert serving(MANIFESTS, AROUND) == (expected, ())
 
 
 ADDRESSES = [
@@ -119,9 +138,9 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
 
 
 def test_p_is_the_port_of_whatever_names_none() -> None:
-    listen = made(port=1053, listen=("127.0.0.1", "[::1]:53", "::1", "127.0.0.1:1053")).listen
+    listen = addresses(made(port=1053, listen=("127.0.0.1", "[::1]:53", "::1", "127.0.0.1:1053")))
     assert listen == (Address("127.0.0.1", 1053), Address("::1", 53), Address("::1", 1053))
-    assert made(port=1053).listen == (Address("", 1053),)
+    assert addresses(made(port=1053)) == (Address("", 1053),)
 
 
 SOURCES: list[tuple[dict[str, Any], Surroundings, Any]] = [
@@ -172,11 +191,11 @@ def test_a_zone_is_a_domain_name(zone: str) -> None:
 
 @pytest.mark.parametrize("zone", ["Cluster.Local", "cluster.local.", "CLUSTER.LOCAL"])
 def test_a_zone_is_the_same_in_every_spelling(zone: str) -> None:
-    assert made(zone=zone).zone.origin == names.from_text("cluster.local")
+    assert made(zone=zone).servers.blocks[0].each(Kubernetes)[0].zones[0] == CLUSTER
 
 
 def test_upstreams_are_asked_at_53_unless_they_say_otherwise() -> None:
-    upstreams = made(upstream=("192.0.2.9", "[2001:db8::9]:5300", "192.0.2.9:53"), port=1053).forward.upstreams
+    upstreams = asked(made(upstream=("192.0.2.9", "[2001:db8::9]:5300", "192.0.2.9:53"), port=1053))
     assert upstreams == (Address("192.0.2.9", 53), Address("2001:db8::9", 5300))
 
 
@@ -203,13 +222,13 @@ def test_an_upstream_that_is_this_server_is_refused(listen: tuple[str, ...], ups
     if is_loop:
         assert "found an address this server listens on" in refused(listen=listen, upstream=(upstream,))
     else:
-        assert made(listen=listen, upstream=(upstream,)).forward.upstreams
+        assert asked(made(listen=listen, upstream=(upstream,)))
 
 
 def test_in_resolv_conf_this_server_is_left_out_with_a_warning() -> None:
     around = AROUND._replace(resolv_conf="nameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver nobody\n")
-    made_of, warnings = settings(MANIFESTS, around)
-    assert made_of.forward.upstreams == (Address("192.0.2.53", 53),)
+    made_of, warnings = serving(MANIFESTS, around)
+    assert asked(made_of) == (Address("192.0.2.53", 53),)
     assert warnings == (
         "resolv.conf: left out nameserver 'nobody', no IP address or one too many",
         "resolv.conf: left out nameserver 127.0.0.53, it is this server",
@@ -217,8 +236,8 @@ def test_in_resolv_conf_this_server_is_left_out_with_a_warning() -> None:
 
 
 def test_without_upstreams_there_is_a_warning() -> None:
-    made_of, warnings = settings(MANIFESTS, AROUND._replace(resolv_conf=""))
-    assert made_of.forward.upstreams == ()
+    made_of, warnings = serving(MANIFESTS, AROUND._replace(resolv_conf=""))
+    assert asked(made_of) == ()
     assert [warning.partition(":")[0] for warning in warnings] == ["no upstream"]
 
 
@@ -233,3 +252,42 @@ def test_what_a_corefile_says_isnt_said_beside_one(beside: dict[str, Any]) -> No
 
 def test_ports_and_processes_go_with_a_corefile() -> None:
     check_combination(Flags(conf="Corefile", port=1053, workers="2", kubeconfig="a", health=":0", log_level="debug"))
+
+
+def beside_corefile(text: str, around: Surroundings = AROUND, **flags: Any) -> Serving:
+    corefile = parse(text.encode(), "Corefile", NoFiles(), {})
+    servers, problems = read(corefile.blocks, Place(53, lambda _: ()))
+    assert (corefile.problems, problems) == ((), ())
+    return serving_servers(Flags(conf="Corefile", **flags), around, servers)
+
+
+class NoFiles:
+    def read(self, path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    def glob(self, _pattern: str) -> list[str]:
+        return []
+
+
+def test_pages_are_where_the_corefile_s_blocks_say_unless_a_flag_does() -> None:
+    text = ". {\nhealth :1 {\nlameduck 5s\n}\nready\nprometheus :9153\n}\na. {\nhealth :2\nprometheus :9153\n}"
+    found = beside_corefile(text)
+    assert found.probes == Probes((Address("", 1), Address("", 2)), (Address("", 8181),), (Address("", 9153),))
+    assert (found.lameduck_s, found.source) == (5.0, None)
+    assert beside_corefile(text, health="127.0.0.1:0").probes.health == (Address("127.0.0.1", 0),)
+    assert beside_corefile(". {\nwhoami\n}").probes == Probes()
+
+
+@pytest.mark.parametrize(
+    ("inside", "flags", "expected"),
+    [
+        ("", {"manifests": ("examples",)}, ManifestSource(("examples",))),
+        ("kubeconfig /a admin", {}, ClusterSource("/a", "admin")),
+        ("kubeconfig /a", {}, ClusterSource("/a", None)),
+        ("kubeconfig /a", {"kubeconfig": "b"}, ClusterSource("b", None)),
+        ("", {"kubeconfig": "b"}, ClusterSource("b", None)),
+    ],
+)
+def test_the_cluster_is_that_of_the_flags_or_the_directive(inside: str, flags: dict[str, Any], expected: Any) -> None:
+    text = f". {{\nkubernetes cluster.local {{\npods insecure\n{inside}\n}}\n}}"
+    assert beside_corefile(text, **flags).source == expected

@@ -28,7 +28,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
         *("dns", "zone", "config.settings", "config.directives", "config.declarations", "config.rewriting"),
         *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
     ),
-    "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
+    "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "config.table", "ops"),
     "ops": ("config.settings",),
 }
 # Time, chance and IO are arguments here.

@@ -8,7 +8,6 @@ from random import SystemRandom
 
 import dns.flags
 import dns.message
-import pytest
 
 from kdns.config.settings import Address, CacheSettings, ForwardSettings
 from kdns.dns import types
@@ -16,16 +15,19 @@ from kdns.dns.names import from_text
 from kdns.dns.records import Answer
 from kdns.dns.reply import udp_limit
 from kdns.ops.metrics import decode_report, encode_report, render
+from kdns.serve.blocks import Working
 from kdns.serve.counts import counts
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules, Shared
+from kdns.serve.routes import Manner
 from kdns.serve.stream import StreamServer
 from kdns.serve.udp import PlainDoor
 from kdns.steps.cache import Cache
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, compose
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Step, compose
 from kdns.steps.forward import Forward
 from kdns.zone.entry import Owner
 from tests.serve.conversation import Answers, connect, ends, serving, until, virtually
+from tests.serve.routed import everywhere
 from tests.steps.upstream_texts import reply, soa
 from tests.virtual_time import VirtualTimeLoop
 
@@ -33,7 +35,7 @@ UDP = Door("dns://:53", "udp", "1")
 TCP6 = Door("dns://:53", "tcp", "2")
 REQUESTS = "coredns_dns_requests_total"
 RESPONSES = "coredns_dns_responses_total"
-RULES = Rules(udp_limit, recursion=True, cookie=lambda _client, _address: b"")
+RULES = Rules(udp_limit, cookie=lambda _client, _address: b"")
 
 
 class Silent:
@@ -55,7 +57,7 @@ def chain(request: Request, _done: Done) -> Outcome | None:
 
 
 def responder(door: Door = UDP) -> Responder:
-    return Responder(door, chain, RULES, Memo(1 << 20), Silent())
+    return Responder(door, everywhere(chain), RULES, Memo(1 << 20), Silent())
 
 
 def ask(asked: Responder, name: str, rtype: str = "A", times: int = 1) -> None:
@@ -68,12 +70,9 @@ def forward(*upstreams: Address) -> Forward:
     return Forward(ForwardSettings(upstreams), loop=asyncio.new_event_loop(), random=SystemRandom())
 
 
-@pytest.fixture
-def nowhere() -> Forward:
-    """A step without upstreams, which counts nothing."""
-    made = forward()
-    made.loop.close()
-    return made
+def working(step: Step) -> tuple[str, Working]:
+    """A server block of one step, and a listener that leads to it."""
+    return "dns://:53", Working(".", (step,), compose((step,)), Manner())
 
 
 def request_of(rtype: str, door: Door = UDP) -> tuple[str, tuple[str, ...]]:
@@ -84,22 +83,22 @@ def response_of(rcode: str, plugin: str) -> tuple[str, tuple[str, ...]]:
     return RESPONSES, ("dns://:53", ".", "", rcode, plugin)
 
 
-def test_before_the_first_question_all_totals_are_zero(nowhere: Forward) -> None:
-    assert counts([responder()], [], [], nowhere) == {
+def test_before_the_first_question_all_totals_are_zero() -> None:
+    assert counts([responder()], [], [], []) == {
         ("coredns_panics_total", ()): 0,
         ("kdns_memo_hits_total", ()): 0,
         ("kdns_memo_entries", ()): 0,
     }
 
 
-def test_each_question_is_a_request_by_type_and_a_response_by_rcode_and_plugin(nowhere: Forward) -> None:
+def test_each_question_is_a_request_by_type_and_a_response_by_rcode_and_plugin() -> None:
     asked = responder()
     ask(asked, "here.", times=2)
     ask(asked, "here.", "AAAA")
     ask(asked, "absent.")
     ask(asked, "dead.", "MX")
     assert (
-        counts([asked], [], [], nowhere).items()
+        counts([asked], [], [], []).items()
         >= {
             request_of("A"): 3,
             request_of("AAAA"): 1,
@@ -111,10 +110,10 @@ def test_each_question_is_a_request_by_type_and_a_response_by_rcode_and_plugin(n
     )
 
 
-def test_remembered_replies_count_as_questions_and_as_hits(nowhere: Forward) -> None:
+def test_remembered_replies_count_as_questions_and_as_hits() -> None:
     asked = responder()
     ask(asked, "here.", times=10)  # the second sight is remembered
-    assert counts([asked], [], [], nowhere) == {
+    assert counts([asked], [], [], []) == {
         request_of("A"): 10,
         response_of("NOERROR", "kubernetes"): 10,
         ("coredns_panics_total", ()): 0,
@@ -123,10 +122,10 @@ def test_remembered_replies_count_as_questions_and_as_hits(nowhere: Forward) -> 
     }
 
 
-def test_a_fault_of_our_own_is_a_panic_and_one_servfail(nowhere: Forward) -> None:
+def test_a_fault_of_our_own_is_a_panic_and_one_servfail() -> None:
     asked = responder()
     ask(asked, "fault.")
-    assert counts([asked], [], [], nowhere) == {
+    assert counts([asked], [], [], []) == {
         request_of("A"): 1,
         response_of("SERVFAIL", ""): 1,
         ("coredns_panics_total", ()): 1,
@@ -135,32 +134,33 @@ def test_a_fault_of_our_own_is_a_panic_and_one_servfail(nowhere: Forward) -> Non
     }
 
 
-def test_whatever_types_are_asked_for_their_series_are_few(nowhere: Forward) -> None:
+def test_whatever_types_are_asked_for_their_series_are_few() -> None:
     asked = responder()
     for number in range(1000, 1100):
         ask(asked, "here.", f"TYPE{number}")
     asked.converse(b"\0\1\0\0\0\2" + bytes(6), ("127.0.0.1", 4053), lambda _reply: None)  # two questions: FORMERR
-    found = {series: count for series, count in counts([asked], [], [], nowhere).items() if series[0] == REQUESTS}
-    assert found == {request_of("other"): 101}
+    found = {series: count for series, count in counts([asked], [], [], []).items() if series[0] == REQUESTS}
+    malformed = REQUESTS, ("dns://:53", "dropped", "", "udp", "1", "other")
+    assert found == {request_of("other"): 100, malformed: 1}
 
 
-def test_datagrams_without_a_reply_are_counted_by_why(nowhere: Forward) -> None:
+def test_datagrams_without_a_reply_are_counted_by_why() -> None:
     asked = responder()
     response = dns.message.make_query("here.", "A")
     response.flags |= dns.flags.QR
     for octets in (b"", b"short", response.to_wire()):
         asked.converse(octets, ("127.0.0.1", 4053), lambda _reply: None)
-    found = counts([asked], [], [], nowhere)
+    found = counts([asked], [], [], [])
     assert found["kdns_dropped_total", ("short",)] == 2
     assert found["kdns_dropped_total", ("response",)] == 1
     assert not [series for series in found if series[0] == REQUESTS]
 
 
-def test_doors_are_told_apart_and_what_has_no_door_is_added_up(nowhere: Forward) -> None:
+def test_doors_are_told_apart_and_what_has_no_door_is_added_up() -> None:
     one, other, third = responder(), responder(TCP6), responder()
     for each in (one, other, third):
         ask(each, "here.", times=3)
-    assert counts([one, other, third], [], [], nowhere) == {
+    assert counts([one, other, third], [], [], []) == {
         request_of("A"): 6,
         request_of("A", TCP6): 3,
         response_of("NOERROR", "kubernetes"): 9,
@@ -170,13 +170,13 @@ def test_doors_are_told_apart_and_what_has_no_door_is_added_up(nowhere: Forward)
     }
 
 
-def test_replies_that_doors_share_are_entries_once(nowhere: Forward) -> None:
+def test_replies_that_doors_share_are_entries_once() -> None:
     shared = Shared(Memo(1 << 20), doors=2)
-    one = Responder(UDP, chain, RULES, shared.memo, Silent(), shared)
-    other = Responder(TCP6._replace(place=1), chain, RULES, Memo(1 << 20), Silent(), shared)
+    one = Responder(UDP, everywhere(chain), RULES, shared.memo, Silent(), shared)
+    other = Responder(TCP6._replace(place=1), everywhere(chain), RULES, Memo(1 << 20), Silent(), shared)
     ask(one, "here.", times=3)
     ask(other, "here.", times=4)
-    assert counts([one, other], [], [], nowhere) == {
+    assert counts([one, other], [], [], []) == {
         request_of("A"): 3,
         request_of("A", TCP6): 4,
         response_of("NOERROR", "kubernetes"): 7,
@@ -186,14 +186,14 @@ def test_replies_that_doors_share_are_entries_once(nowhere: Forward) -> None:
     }
 
 
-def test_replies_that_the_kernel_does_not_take_are_dropped_ones(nowhere: Forward) -> None:
+def test_replies_that_the_kernel_does_not_take_are_dropped_ones() -> None:
     async def unsent() -> None:
         asked = responder()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", 0))
             doors = [PlainDoor(sock, asked, Memo(1 << 20), asyncio.get_running_loop())]
             doors[0].send(("127.0.0.1", 0), [], b"to nobody's port")
-            assert counts([], doors, [], nowhere) == {
+            assert counts([], doors, [], []) == {
                 ("kdns_dropped_total", ("unsent",)): 1,
                 ("kdns_dropped_total", ("overload",)): 0,
             }
@@ -215,8 +215,7 @@ async def conversed(clients: int) -> AsyncIterator[StreamServer]:
 @virtually
 async def test_connections_are_counted_by_why_they_ended() -> None:
     async with conversed(2) as one, conversed(1) as other:
-        nothing = Forward(ForwardSettings(()), loop=asyncio.get_running_loop(), random=SystemRandom())
-        assert counts([], [], [one, other], nothing) == {("kdns_connections_closed_total", ("idle",)): 3}
+        assert counts([], [], [one, other], []) == {("kdns_connections_closed_total", ("idle",)): 3}
 
 
 def test_upstreams_are_counted_by_their_address() -> None:
@@ -224,7 +223,7 @@ def test_upstreams_are_counted_by_their_address() -> None:
     one = step.upstreams[0].counts
     one.asked, one.streamed, one.ignored, one.timed_out, one.failed = 10, 2, 3, 4, 5
     step.loop.close()
-    assert counts([], [], [], step) == {
+    assert counts([], [], [], [working(step)]) == {
         ("kdns_forward_tries_total", ("192.0.2.1:53",)): 12,
         ("kdns_forward_ignored_total", ("192.0.2.1:53",)): 3,
         ("kdns_forward_failures_total", ("192.0.2.1:53", "timeout")): 4,
@@ -236,16 +235,16 @@ def test_upstreams_are_counted_by_their_address() -> None:
     }
 
 
-def test_what_the_cache_answered_is_a_hit_and_what_an_upstream_did_a_miss(nowhere: Forward) -> None:
+def test_what_the_cache_answered_is_a_hit_and_what_an_upstream_did_a_miss() -> None:
     loop = VirtualTimeLoop()
     loop.close()  # only its clock is used
     cache = Cache(CacheSettings(), loop)
     rules = RULES._replace(clock=loop.time)
-    asked = Responder(UDP, compose((cache, Upstream())), rules, Memo(1 << 20), Silent())
+    asked = Responder(UDP, everywhere(compose((cache, Upstream()))), rules, Memo(1 << 20), Silent())
     ask(asked, "www.example.com.", times=5)  # one is a miss, one a hit, three are remembered ones
     ask(asked, "www.example.com.", "MX", times=2)
     ask(asked, "absent.example.com.", times=3)
-    found = counts([asked], [], [], nowhere, cache)
+    found = counts([asked], [], [], [working(cache)])
     where = ("dns://:53", ".", "")
     assert {series: count for series, count in found.items() if series[0].startswith("coredns_cache")} == {
         ("coredns_cache_requests_total", where): 10,
@@ -280,6 +279,6 @@ async def test_every_series_is_of_the_table() -> None:
         ask(asked, name, "SVCB", times=3)
     step = Forward(ForwardSettings((Address("192.0.2.1", 53),)), loop=asyncio.get_running_loop(), random=SystemRandom())
     async with conversed(1) as server:
-        found = counts([asked], [], [server], step)
+        found = counts([asked], [], [server], [working(step)])
     assert decode_report(encode_report(found)) == found
     assert 'type="other"' in render((name, labels, value) for (name, labels), value in found.items())

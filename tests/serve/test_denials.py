@@ -16,6 +16,7 @@ from kdns.zone.entry import Kind, Service, pack_service, service_owner
 from kdns.zone.index import Index
 from kdns.zone.patch import Image, Patch
 from kdns.zone.schema import Zone
+from tests.serve.routed import everywhere
 
 ZONE = Zone((names.from_text("cluster.local."),), (), (), 5, "insecure")
 OWNER = service_owner("n", "web")
@@ -39,7 +40,7 @@ def index_of(serial: int = 1) -> Index:
 def responder(index: Index, zone: Zone = ZONE) -> Responder:
     chain = compose((Kubernetes(index, zone),))
     door = Door("dns://:53", "udp", "1")
-    return Responder(door, chain, Rules(udp_limit, recursion=True, cookie=lambda _, __: b""), Memo(1 << 20), Silent())
+    return Responder(door, everywhere(chain), Rules(udp_limit, cookie=lambda _, __: b""), Memo(1 << 20), Silent())
 
 
 def asked(label: bytes, rest: bytes, header: bytes = PLAIN, behind: bytes = b"", qtype: int = types.A) -> bytes:

@@ -29,6 +29,7 @@ from kdns.zone.entry import Entry, Kind, Owner, Port, Service, pack_service, pac
 from kdns.zone.index import Index
 from kdns.zone.patch import Image, Patch
 from kdns.zone.schema import Zone
+from tests.serve.routed import WHERE, everywhere, tcp_limit
 from tests.steps.upstream_texts import reply
 from tests.virtual_time import VirtualTimeLoop
 
@@ -62,9 +63,9 @@ def responder(
     chain: Rest, log: Silent | None = None, *, clock: Callable[[], float] = time.monotonic, transport: str = "udp"
 ) -> Responder:
     door = Door("dns://:53", transport, "1")
-    limit = udp_limit if transport == "udp" else lambda _: 65535
-    rules = Rules(limit, recursion=True, cookie=cookie, clock=clock)
-    return Responder(door, chain, rules, Memo(1 << 20), log or Silent())
+    limit = udp_limit if transport == "udp" else tcp_limit
+    rules = Rules(limit, cookie=cookie, clock=clock)
+    return Responder(door, everywhere(chain), rules, Memo(1 << 20), log or Silent())
 
 
 def cookie(client: bytes, address: str) -> bytes:
@@ -224,7 +225,7 @@ def test_what_upstreams_said_is_given_again_until_the_time_that_it_names() -> No
     for _ in range(5):
         assert str(given_reply(answering, query).answer[0][0]) == "10.0.0.1"
     assert len(seen) == 1
-    assert answering.tally.cells == {(types.A, types.NOERROR, "cache", False): [5]}
+    assert answering.tally.cells == {(types.A, types.NOERROR, "cache", False, WHERE): [5]}
     assert answering.tally.recalled == 4
     loop.jump(0.5)
     given_reply(answering, query)
@@ -277,12 +278,12 @@ def test_large_replies_are_not_given_again_unasked() -> None:
 
 def test_few_enough_replies_are_given_again_unasked() -> None:
     answering, seen, loop = passing("a. 60 IN TXT x")
-    answering._chain = lambda request, _: Relayed(reply(request.query), "cache", 8.0)
+    answering._routes = everywhere(lambda request, _: Relayed(reply(request.query), "cache", 8.0))
     for number in range(3000):
         given_reply(answering, wire(f"a{number}.", "TXT"))
     assert len(answering._passing) == 2048
     loop.jump(1)
-    answering._chain = lambda request, _: Relayed(reply(request.query), "cache", 9.0)
+    answering._routes = everywhere(lambda request, _: Relayed(reply(request.query), "cache", 9.0))
     given_reply(answering, wire("a0.", "TXT"))
     assert (len(answering._passing), seen) == (1, [])
 
@@ -422,7 +423,7 @@ def test_counts_tell_types_rcodes_and_what_was_remembered() -> None:
     answering, _ = answer_once((Owner(b"o"),))
     for _ in range(4):
         given_reply(answering, wire("a.", "A"))
-    assert answering.tally.cells == {(types.A, types.NOERROR, "", False): [4]}
+    assert answering.tally.cells == {(types.A, types.NOERROR, "", False, WHERE): [4]}
     assert answering.tally.recalled == 2
 
 
@@ -463,9 +464,9 @@ WITH_TIME = dns.edns.GenericOption(dns.edns.OptionType(11), b"\0\1")
 def test_how_long_a_connection_may_be_silent_is_told_over_tcp_to_who_asks(
     idle_s: float | None, asked: dns.edns.Option, rcode: int, told: list[bytes]
 ) -> None:
-    rules = Rules(udp_limit, recursion=True, cookie=cookie, idle_s=idle_s)
+    rules = Rules(udp_limit, cookie=cookie, idle_s=idle_s)
     chain = compose((Step(lambda request, _: Answered(Answer(), (Owner(b"o"),))),))
-    answering = Responder(Door("dns://:53", "tcp", "1"), chain, rules, Memo(1 << 20), Silent())
+    answering = Responder(Door("dns://:53", "tcp", "1"), everywhere(chain), rules, Memo(1 << 20), Silent())
     for _ in range(3):
         message = given_reply(answering, wire("a.", "A", options=[asked]))
         assert (message.rcode(), [option.to_wire() for option in message.options]) == (rcode, told)
@@ -473,8 +474,8 @@ def test_how_long_a_connection_may_be_silent_is_told_over_tcp_to_who_asks(
 
 @pytest.mark.parametrize("more", [[], [KEEPALIVE], [WITH_TIME]])
 def test_e19_nothing_but_the_cookie_counts(more: list[dns.edns.Option]) -> None:
-    rules = Rules(udp_limit, recursion=True, cookie=cookie, idle_s=10.0)
-    answering = Responder(Door("dns://:53", "tcp", "1"), compose(()), rules, Memo(1 << 20), Silent())
+    rules = Rules(udp_limit, cookie=cookie, idle_s=10.0)
+    answering = Responder(Door("dns://:53", "tcp", "1"), everywhere(compose(())), rules, Memo(1 << 20), Silent())
     query = dns.message.QueryMessage(id=7)
     query.use_edns(0, options=[*more, dns.edns.CookieOption(b"12345678", b"")])
     assert [type(option) for option in given_reply(answering, query.to_wire()).options] == [dns.edns.CookieOption]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kdns.dns import names, types
 from kdns.dns.query import Query
-from kdns.dns.reply import TCP_LIMIT, udp_limit
+from kdns.dns.reply import udp_limit
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules, Shared
 from kdns.steps.chain import Peer, compose
@@ -18,13 +18,14 @@ from kdns.zone.entry import Entry, Kind, Port, Service, pack_service, pack_slice
 from kdns.zone.index import Index
 from kdns.zone.patch import Image, Patch
 from kdns.zone.schema import Zone
+from tests.serve.routed import WHERE, everywhere, tcp_limit
 
 ZONE = Zone((names.from_text("cluster.local."),), (), (), 5, "insecure")
 OWNER = service_owner("n", "h")
 PORTS = (Port(80, b"http", b"tcp"),)
 HEADLESS = "h.n.svc.cluster.local."
 HTTP = f"_http._tcp.{HEADLESS}"
-LIMITS: dict[str, Callable[[Query], int]] = {"udp": udp_limit, "tcp": lambda _: TCP_LIMIT}
+LIMITS: dict[str, Callable[[Query, int], int]] = {"udp": udp_limit, "tcp": tcp_limit}
 
 
 class Silent:
@@ -45,8 +46,8 @@ def doors(index: Index, *transports: str, limit: int = 1 << 20) -> list[Responde
     return [
         Responder(
             Door("dns://:53", transport, "1", place),
-            chain,
-            Rules(LIMITS[transport], recursion=True, cookie=lambda _, __: b""),
+            everywhere(chain),
+            Rules(LIMITS[transport], cookie=lambda _, __: b""),
             memo if transport == "udp" else Memo(limit),
             Silent(),
             shared,
@@ -143,7 +144,7 @@ def test_each_door_counts_what_it_gave() -> None:
             ask(door, question("x.n.svc.cluster.local."))
     for door, times in zip(sharing, (3, 4, 5), strict=True):
         assert door.tally.given == {
-            (types.A, types.NOERROR, "kubernetes", False): times,
-            (types.A, types.NXDOMAIN, "kubernetes", True): times,
+            (types.A, types.NOERROR, "kubernetes", False, WHERE): times,
+            (types.A, types.NXDOMAIN, "kubernetes", True, WHERE): times,
         }
     assert [door.tally.recalled for door in sharing] == [3, 7, 9]

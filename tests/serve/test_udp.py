@@ -21,6 +21,7 @@ from kdns.serve.sockets import open_sockets
 from kdns.serve.udp import BatchDoor, Door, PlainDoor
 from kdns.steps.chain import Answered, Done, Outcome, Request, compose
 from kdns.zone.entry import Owner
+from tests.serve.routed import WHERE, everywhere
 
 OWNER = (Owner(b"o"),)
 DOORS = [
@@ -63,8 +64,8 @@ async def serving(kind: type[Door], host: str) -> AsyncIterator[tuple[Script, Do
         for sock in (*opened.slots[0].udp, *opened.slots[0].tcp):
             stack.enter_context(sock)
         memo = Memo(1 << 20)
-        rules = Rules(udp_limit, recursion=True, cookie=lambda _, __: b"")
-        responder = Responder(Place("dns://:53", "udp", "1"), compose((script,)), rules, memo, Quiet())
+        rules = Rules(udp_limit, cookie=lambda _, __: b"")
+        responder = Responder(Place("dns://:53", "udp", "1"), everywhere(compose((script,))), rules, memo, Quiet())
         sock = opened.slots[0].udp[0]
         door = kind(sock, responder, memo, asyncio.get_running_loop())
         try:
@@ -211,7 +212,7 @@ def test_remembered_replies_are_counted_and_turned(kind: type[Door], client: soc
                 firsts.add(str((await receive(client))[0].answer[0][0]))
             assert firsts == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
             assert len(script.clients) == 4  # each name twice, since a question is remembered on second sight
-            assert responder.tally.cells == {(types.A, types.NOERROR, "", False): [10]}
+            assert responder.tally.cells == {(types.A, types.NOERROR, "", False, WHERE): [10]}
 
     asyncio.run(run())
 
