@@ -18,6 +18,7 @@ from functools import partial
 import structlog
 
 from kdns.config.directives.autopath import Autopath
+from kdns.config.served import unserved
 from kdns.config.serving import Serving
 from kdns.config.settings import SettingsError
 from kdns.ops import logs
@@ -54,8 +55,6 @@ def serve(settings: Serving) -> int:
 
 def _check_served(settings: Serving) -> None:
     """Raises SettingsError for a directive that would do nothing, but for those that only make answers come sooner."""
-    from kdns.serve.blocks import unserved  # noqa: PLC0415 - workers' business
-
     missing = sorted({name for block in settings.servers.blocks for name in unserved(block)})
     if any(block.each(Autopath) for block in settings.servers.blocks):
         reason = "this version doesn't go through clients' search path for them"

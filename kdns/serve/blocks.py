@@ -5,28 +5,20 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from kdns.config import serving
-from kdns.config.directives.autopath import Autopath
 from kdns.config.directives.bare import Loop
 from kdns.config.directives.cache import Cache
 from kdns.config.directives.forward import Forward
 from kdns.config.directives.loadbalance import Loadbalance
-from kdns.config.directives.places import Bind, Root
-from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.directives.replies import Bufsize, Chaos
 from kdns.config.serving import Listener
-from kdns.config.table import name_of
 from kdns.dns import names
 from kdns.serve.routes import Block, Manner, Routes
 from kdns.steps.around import Around
 from kdns.steps.chain import Entrance, Rest, Step, compose
-from kdns.steps.makers import has_step, steps_of
+from kdns.steps.makers import steps_of
 from kdns.steps.special import Special
 
 _BEFORE_UPSTREAMS: Final = (Cache, Loop, Forward)
-
-
-# Directives that have no step: what they say is read by others.
-_ELSEWHERE: Final = (Autopath, Bind, Bufsize, Health, Loadbalance, Prometheus, Ready, Root)
 
 
 class Working(NamedTuple):
@@ -36,11 +28,6 @@ class Working(NamedTuple):
     steps: tuple[Step, ...]
     chain: Rest
     manner: Manner
-
-
-def unserved(block: serving.Block) -> list[str]:
-    """The directives of a block that nothing here does."""
-    return [name_of(each) for each in block.settings if not (has_step(each) or isinstance(each, _ELSEWHERE))]
 
 
 def work(block: serving.Block, around: Around) -> Working:

@@ -25,17 +25,25 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "sources": ("cluster", "zone.entry", "dns", "config.settings"),
     # A step takes its directive's settings, and the values that these are made of.
     "steps": (
-        *("dns", "zone", "config.settings", "config.directives", "config.declarations", "config.rewriting"),
+        *(
+            "dns",
+            "zone",
+            "config.settings",
+            "config.directives",
+            "config.declarations",
+            "config.rewriting",
+            "config.served",
+        ),
         *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
     ),
-    "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "config.table", "ops"),
+    "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),
 }
 # Time, chance and IO are arguments here.
 PURE = (
     *("dns", "zone", "cluster", "config.settings"),
     *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser"),
-    *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers"),
+    *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers", "config.served"),
     *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),
     *("config.patterns", "config.declarations", "config.reading", "config.directives", "config.table", "config.manual"),
     *("config.explain", "config.check"),
