@@ -47,26 +47,6 @@ class ForwardSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
-    """How many replies of a kind are kept, and for how many seconds at the most and at the least."""
-
-    capacity: int
-    ttl_max_s: int
-    ttl_min_s: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class CacheSettings:
-    """What is kept of upstreams' replies; the defaults are CoreDNS'."""
-
-    success: Keeping = Keeping(9984, 3600)
-    denial: Keeping = Keeping(9984, 1800)
-    octets: int = 8 << 20  # of both together, with all that they cost
-    servfail_s: int = 5  # 0 keeps none
-    stale_s: int = 3600  # so long past their time replies are given while upstreams fail; 0 for never
-
-
-@dataclass(frozen=True, slots=True)
 class ClusterSource:
     """An API server: from a kubeconfig, or in a pod the service account's."""
 
@@ -101,4 +81,3 @@ class Settings:
     ops: OpsSettings
     workers: int
     log_level: str = "info"
-    cache: CacheSettings | None = None

@@ -52,6 +52,11 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("coredns_cache_hits_total", "counter", "Of these, those answered with a kept reply.", _CACHE_KIND),
     Family("coredns_cache_misses_total", "counter", "Of these, those answered by an upstream.", _CACHE),
     Family("coredns_cache_evictions_total", "counter", "Replies let go for want of room.", _CACHE_KIND),
+    Family(
+        "coredns_cache_prefetch_total", "counter", "Questions asked beside the clients, in time or too late.", _CACHE
+    ),
+    Family("coredns_cache_served_stale_total", "counter", "Questions that got a reply past its time.", _CACHE),
+    Family("coredns_cache_drops_total", "counter", "Upstreams' replies that couldn't be used.", _CACHE),
     # What CoreDNS lacks: the cluster as kdns sees it
     Family("kdns_freshness_seconds", "gauge", "Time since the last proof that the data is current.", ("resource",)),
     Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),

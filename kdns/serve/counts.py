@@ -74,9 +74,7 @@ def _count_steps(server: str, block: Working, total: _Total) -> None:
     """What a block's steps have counted; it is kept once for all listeners and counts at the first."""
     for step in block.steps:
         if isinstance(step, Cache):
-            for kind, shelf in (("success", step.success), ("denial", step.denial)):
-                total["coredns_cache_entries", (server, kind, block.zones, "")] += len(shelf.items)
-                total["coredns_cache_evictions_total", (server, kind, block.zones, "")] += shelf.evicted
+            total.update(step.counts_at(server, block.zones, ""))
         elif isinstance(step, Forward):
             for upstream in step.upstreams:
                 to, seen = str(upstream.address), upstream.counts

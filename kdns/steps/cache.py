@@ -2,107 +2,83 @@
 
 Stands before the steps that ask upstreams and behind those that know a name themselves, and
 keeps only what is relayed: names of the cluster never come here. A reply is kept as octets
-with the places of its TTLs, which all tell the same, the least of them (as CoreDNS'). Time is
-the loop's, in whole seconds: within one a reply doesn't change, so it is patched once and may
-be given again by who remembers it (Relayed.until).
+with the places of its TTLs. Time is the loop's, in whole seconds. Each server block has a cache
+of its own; they share nothing.
 
-What fails isn't asked again for a while. While upstreams fail, what was kept is given up to an
-hour past its time, and says so.
-Standards: RFC 2308 section 5, RFC 8767 (stale), RFC 9520 (failures), RFC 2181 section 8.
+What fails isn't asked again for a while. What was kept is given past its time while upstreams
+fail (up to an hour, if the settings say nothing), or before they are asked (serve_stale), and
+says so. What is given so, or is popular and near its end (prefetch), is asked for again beside
+the clients: no more than once at a time, and not again at once if that fails.
+Standards: RFC 2308 section 5, RFC 8767 (stale), RFC 9520 (failures).
 """
 
 import asyncio
-import struct
 from typing import Final
 
-from cachetools import TLRUCache
-
+from kdns.config.directives.cache import STALE_S, Stale
 from kdns.config.directives.cache import Cache as Settings
-from kdns.config.settings import CacheSettings, Keeping
-from kdns.dns import foreign, types
+from kdns.dns import foreign, names, types
 from kdns.dns.foreign import ForeignError
-from kdns.dns.lasting import Lasting, lasting, with_ttl
+from kdns.dns.lasting import Lasting, lasting
 from kdns.dns.query import Query
 from kdns.dns.records import ExtendedError
-from kdns.steps.around import Around
+from kdns.steps import items
+from kdns.steps.around import Around, Log
 from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request, Rest
 from kdns.steps.flights import Flight, Flights
-from kdns.steps.s3fifo import Kept, S3Fifo
+from kdns.steps.items import Item, reason
+from kdns.steps.popularity import Popularity
+from kdns.steps.shelves import Shelves, is_within, key_of
 
-NAME: Final = "cache"
-STALE_TTL_S: Final = 30  # told of what is past its time (RFC 8767 section 4)
-RECHECK_S: Final = 30  # not asked again for so long while there is something stale to give (section 5)
-PATIENCE_S: Final = 1.8  # then who waits gets what is stale (section 5: the client response timer)
-UNREACHED_S: Final = 1  # a question nobody answered isn't asked again for so long: no more, for they may be back
+NAME: Final = items.NAME
+STALE_TTL_S: Final = 30  # told of what is past its time (RFC 8767 section 4); the settings' 0 means this, too
+UNREACHED_S: Final = 1.0  # a question nobody answered isn't asked again for so long (RFC 9520 section 3.2: at least)
+# Where the settings say nothing: who waits longer than 1.8 s gets what is stale, and upstreams aren't asked again for
+# 30 s (both RFC 8767 section 5).
+STALE: Final = Stale(STALE_S, verify=True, timeout_s=1.8, ttl_s=STALE_TTL_S, recheck_s=30.0)
 
-_FAILURES: Final = 1024  # kept at a time
+_FLIGHT_S: Final = 5.0  # no question is longer on its way; who lost patience with one isn't let wait for it again
 _FAILURE_OCTETS: Final = 1232  # of the largest that is kept
-# What a kept reply costs beside its octets and its key's (measured on CPython 3.11), and each of its TTLs.
-_OVERHEAD: Final = 420
-_OVERHEAD_TTL: Final = 40
-_NEVER: Final = -(1 << 60)  # a second long ago
 
 _UNREACHED: Final = frozenset((types.EDE_NO_REACHABLE_AUTHORITY, types.EDE_NETWORK_ERROR))
-_KIND: Final = struct.Struct("!HHB").pack
+_AT_ONCE: Final = "given before upstreams are asked"
 
 
-class Item(Kept):
-    """A reply, and what it tells in a second."""
-
-    __slots__ = ("_octets", "_outcome", "_rotation", "_second", "_ttls", "expires")
-
-    def __init__(self, size: int, octets: bytes, found: Lasting, expires: int) -> None:
-        """The octets are those of found, with whatever TTL."""
-        self.size = size
-        self.uses = 0
-        self.is_main = False
-        self.expires = expires
-        self._octets = octets
-        self._ttls = found.ttls
-        self._rotation = found.rotation
-        self._second = _NEVER
-        self._outcome: Relayed | None = None  # made by the first hit, and most have none
-
-    def told(self, second: int) -> Relayed:
-        """The reply in this second, in which it hasn't expired."""
-        outcome = self._outcome
-        if outcome is None or second != self._second:
-            outcome = self._outcome = self._with_ttl(self.expires - second)._replace(until=second + 1)
-            self._octets = outcome.octets
-            self._second = second
-        return outcome
-
-    def stale(self, why: str) -> Relayed:
-        """The reply past its time."""
-        denied = foreign.rcode(self._octets) == types.NXDOMAIN
-        code = types.EDE_STALE_NXDOMAIN if denied else types.EDE_STALE_ANSWER
-        return self._with_ttl(STALE_TTL_S)._replace(error=ExtendedError(code, why))
-
-    def _with_ttl(self, seconds: int) -> Relayed:
-        octets = with_ttl(self._octets, self._ttls, seconds)
-        return Relayed(octets, NAME, 0.0, None, self._rotation, foreign.tidy(octets))
+def make(settings: Settings, around: Around) -> "Cache":
+    """The step of a server block."""
+    return made(settings, around.loop, around.log)
 
 
-class Cache:
+def made(settings: Settings, loop: asyncio.AbstractEventLoop, log: Log) -> "Cache":
+    """The step for settings whose zones are those of the server block, or none for all names."""
+    everywhere = not settings.zones or names.ROOT in settings.zones
+    return Cache(settings, loop, log) if everywhere else Bounded(settings, loop, log)
+
+
+class Cache(Shelves):
     """The step that keeps upstreams' replies."""
 
-    __slots__ = ("_failing", "_failures", "_settings", "_shelves", "denial", "flights", "loop", "success")
+    __slots__ = (
+        *("_at_once", "_log", "_patience_s", "_popularity", "_positive", "_recheck_s", "_servfail_s", "_stale_s"),
+        *("_stale_ttl_s", "dropped", "flights", "prefetched", "served_stale"),
+    )
 
-    def __init__(self, settings: CacheSettings, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.success: S3Fifo[Item] = S3Fifo(settings.success.capacity, settings.octets // 2)
-        self.denial: S3Fifo[Item] = S3Fifo(settings.denial.capacity, settings.octets // 2)
-        self._shelves = (
-            (self.success, settings.success.ttl_min_s, settings.success.ttl_max_s),
-            (self.denial, settings.denial.ttl_min_s, settings.denial.ttl_max_s),
-        )
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, log: Log) -> None:
+        super().__init__(settings, loop)
         self.flights = Flights()
-        self._settings = settings
-        # What failed, and until when it is given unasked.
-        self._failures: TLRUCache[bytes, tuple[Outcome, float]] = TLRUCache(
-            _FAILURES, ttu=lambda _key, failure, _now: failure[1], timer=loop.time
-        )
-        self._failing = 0.0  # until then there may be some: to look costs 0.4 µs, for nothing where nothing fails
+        self._log = log
+        self._servfail_s = settings.servfail_s
+        stale = settings.serve_stale or STALE
+        self._stale_s = stale.longest_s
+        self._at_once = not stale.verify  # whether what is stale is given before upstreams are asked
+        self._patience_s = stale.timeout_s
+        self._stale_ttl_s = int(stale.ttl_s) or STALE_TTL_S
+        self._recheck_s = max(stale.recheck_s, UNREACHED_S)
+        self._positive = settings.serve_stale_policy == "prefer_positive"
+        self._popularity = Popularity(settings.prefetch) if settings.prefetch.amount else None
+        self.served_stale = 0  # questions that got something stale
+        self.prefetched = 0  # questions asked beside the clients
+        self.dropped = 0  # replies that couldn't be used
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
@@ -112,67 +88,155 @@ class Cache:
         item = self.success.items.get(key)
         if item is None or item.expires <= second:
             other = self.denial.items.get(key)
-            if item is None or (other is not None and other.expires > item.expires):
-                item = other  # of an answer and a denial the newer, which expires later
+            # Of an answer and a denial the newer, which expires later.
+            if item is None or (other is not None and other.expires > item.expires and not self._prefers(item)):
+                item = other
         if item is not None:
             item.use()
             if item.expires > second:
-                return item.told(second)
+                return item.told(second) if self._popularity is None else self._counted(request, rest, key, item)
         if second <= self._failing and key in self._failures:
-            return self._failures[key][0]
+            return self._again(self._failures[key][0])
         # Half an answer may do for a client that asks by UDP, so others don't wait with it.
         together = key if request.transport == "udp" else key + b"\1"
         flight = self.flights.flying.get(together)
+        if item is not None and self._at_once and self.may_give(item):
+            if flight is None:
+                self._refresh(request, rest, key, item)
+            self.served_stale += 1
+            return item.stale(_AT_ONCE, self._stale_ttl_s)
         if flight is None:
             asking = _Asking(self, together, query, key, item)
             outcome = asking.depart(request, rest, done)
-            if outcome is None and item is not None:
-                asking.have_patience()
+            if outcome is None and item is not None and self._patience_s and self.may_give(item):
+                asking.have_patience(self._patience_s)
             return outcome
         failed = flight.join(done)
         return None if failed is None else self.failed(key, item, failed)
 
-    def keep(self, key: bytes, found: Lasting, by: str) -> Relayed:
-        """What to give now of what by said and what lasts; it is kept if it may be, and takes the place of what was."""
-        octets, ttls, ttl, denial, rotation = found
-        second = int(self.loop.time())
-        shelf, least, most = self._shelves[denial]
-        seconds = 0 if not ttl else least if ttl < least else min(ttl, most)
-        octets = with_ttl(octets, ttls, seconds)
-        if seconds:
-            size = len(key) + len(octets) + _OVERHEAD + _OVERHEAD_TTL * len(ttls)
-            shelf.put(key, Item(size, octets, found, second + seconds))
-        else:
-            self._outdate(key)
-        if second <= self._failing:
-            self._failures.pop(key, None)
-        return Relayed(octets, by, 0.0, None, rotation, foreign.tidy(octets))
+    def renew(self, key: bytes, item: Item, found: Lasting, by: str, clients: int) -> Outcome:
+        """As keep, where there is an item already; what is to be told clients."""
+        positive = self._prefers(item) and self.success.items.get(key) is item
+        told = self.keep(key, found, by)
+        if found.denial and positive:
+            return self.failed(key, item, told, clients=clients)
+        # Else an answer with most of its time left would be given in spite of a later denial that lasts for less.
+        self.outdate(key, denial=not found.denial)
+        return told
 
-    def failed(self, key: bytes, item: Item | None, outcome: Relayed | Failed, hold_s: float = 0.0) -> Outcome:
-        """What to say to a question that failed so, not asked again for hold_s: what is stale, if there is an item."""
-        now = self.loop.time()
-        left = 0.0 if item is None else item.expires + self._settings.stale_s - now
+    def failed(
+        self, key: bytes, item: Item | None, outcome: Relayed | Failed, hold_s: float = 0.0, clients: int = 1
+    ) -> Outcome:
+        """What to say to clients whose question failed so: what is stale, if there is an item.
+
+        It isn't asked again for hold_s; if there is something to give, for the settings' time at least.
+        """
+        left = 0.0 if item is None else item.expires + self._stale_s - self.loop.time()
         if item is not None and left > 0:
-            outcome, hold_s = item.stale(_reason(outcome)), min(RECHECK_S, left)
+            outcome = item.stale(reason(outcome), self._stale_ttl_s)
+            hold_s = min(max(hold_s, self._recheck_s), left)
+            self.served_stale += clients
         if hold_s:
-            self._failures[key] = outcome._replace(by=NAME), now + hold_s
-            self._failing = max(self._failing, now + hold_s)
+            self.hold(key, outcome._replace(by=NAME), hold_s)
         return outcome
 
-    def servfail(self, key: bytes, item: Item | None, outcome: Relayed | Failed) -> Outcome:
-        """As failed, for a question that an upstream can't answer."""
-        return self.failed(key, item, outcome, self._settings.servfail_s)
+    def unanswered(self, key: bytes, item: Item | None, clients: int) -> Outcome | None:
+        """What to tell clients who have waited for long, and who comes while the question is on its way still."""
+        if item is None or not self.may_give(item):
+            return None
+        text = f"no answer for {self._patience_s:g} s"
+        return self.failed(key, item, Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text)), _FLIGHT_S, clients)
 
-    def may_give(self, item: Item | None) -> bool:
+    def read(self, key: bytes, item: Item | None, query: Query, outcome: Relayed, clients: int) -> Outcome:
+        """What to tell clients of octets that nobody has looked at; what lasts of them is kept."""
+        octets = outcome.octets
+        try:
+            found = lasting(query, octets)
+        except ForeignError as error:
+            self.dropped += 1
+            text = f"the upstream's reply can't be used: {error}"
+            unusable = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text), NAME)
+            return self.failed(key, item, unusable, self._servfail_s, clients)
+        if found is not None:
+            by = outcome.by
+            return self.keep(key, found, by) if item is None else self.renew(key, item, found, by, clients)
+        if foreign.truncated(octets):
+            return outcome
+        says_so = foreign.rcode(octets) == types.SERVFAIL and len(octets) <= _FAILURE_OCTETS
+        return self.failed(key, item, outcome, self._servfail_s if says_so else 0.0, clients)
+
+    def may_give(self, item: Item) -> bool:
         """Whether an item that has expired can help out."""
-        return item is not None and item.expires + self._settings.stale_s > self.loop.time()
+        return item.expires + self._stale_s > self.loop.time()
 
-    def _outdate(self, key: bytes) -> None:
-        """Lets what is kept under a key be given no more, not even as stale."""
-        for shelf, _, _ in self._shelves:
-            item = shelf.items.get(key)
-            if item is not None:
-                item.expires = _NEVER
+    def counts_at(self, server: str, zones: str, view: str) -> dict[tuple[str, tuple[str, ...]], int]:
+        """What was counted and is kept, under these labels; hits and misses are for who sees all replies."""
+        where = (server, zones, view)
+        counted: dict[tuple[str, tuple[str, ...]], int] = {
+            ("coredns_cache_prefetch_total", where): self.prefetched,
+            ("coredns_cache_served_stale_total", where): self.served_stale,
+            ("coredns_cache_drops_total", where): self.dropped,
+        }
+        for kind, shelf in (("success", self.success), ("denial", self.denial)):
+            counted["coredns_cache_entries", (server, kind, *where[1:])] = len(shelf.items)
+            counted["coredns_cache_evictions_total", (server, kind, *where[1:])] = shelf.evicted
+        return counted
+
+    def _counted(self, request: Request, rest: Rest, key: bytes, item: Item) -> Relayed:
+        """What an item tells, where it matters how often it is asked for: until that is often, nobody else gives it."""
+        assert self._popularity is not None
+        now = self.loop.time()
+        second = int(now)
+        told = item.told(second)
+        if not self._popularity.asked(key, now):
+            return told._replace(until=0.0)
+        if self._popularity.is_late(item.expires - second, item.lifetime):
+            self._refresh(request, rest, key, item)
+        return told
+
+    def _refresh(self, request: Request, rest: Rest, key: bytes, item: Item) -> None:
+        """Asks for what will be needed, beside the clients, unless that is done already or has failed just now."""
+        together = key if request.transport == "udp" else key + b"\1"
+        if together in self.flights.flying or key in self._failures:
+            return
+        self.prefetched += 1
+
+        def refreshed(outcome: Outcome) -> None:
+            if isinstance(outcome, Failed) and outcome.cause is not None:
+                self._log.error("refresh_failed_inside", name=names.to_text(request.query.name), exc_info=outcome.cause)
+                self.failed(key, item, outcome._replace(cause=None), clients=0)
+
+        try:
+            outcome = _Refreshing(self, together, request.query, key, item).depart(request, rest, refreshed)
+        except Exception as fault:  # noqa: BLE001 - the root of a question that nobody asked; the client has its answer
+            outcome = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"), cause=fault)
+        if outcome is not None:
+            refreshed(outcome)
+
+    def _again(self, failure: Outcome) -> Outcome:
+        """A failure of before, counted if it is something stale."""
+        if isinstance(failure, Relayed) and failure.error is not None:
+            self.served_stale += 1
+        return failure
+
+    def _prefers(self, item: Item) -> bool:
+        """Whether an answer past its time goes before a denial that isn't (prefer_positive)."""
+        return self._positive and self.may_give(item)
+
+
+class Bounded(Cache):
+    """The step where not all names are kept."""
+
+    __slots__ = ("_zones",)
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, log: Log) -> None:
+        super().__init__(settings, loop, log)
+        self._zones = settings.zones
+
+    def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
+        """As Step.ask."""
+        inside = is_within(request.query.name, self._zones)
+        return super().ask(request, rest, done) if inside else rest(request, done)
 
 
 class _Asking(Flight):
@@ -181,73 +245,54 @@ class _Asking(Flight):
     __slots__ = ("_cache", "_item", "_kept_by", "_query", "_timer")
 
     def __init__(self, cache: Cache, together: bytes, query: Query, key: bytes, item: Item | None) -> None:
-        super().__init__(cache.flights, together)
+        self._flights = cache.flights
+        self._key = together
+        self._waiting = []
         self._cache = cache
         self._query = query
         self._kept_by = key
-        self._item = item  # what has expired
+        self._item = item  # what has expired, or is about to
         self._timer: asyncio.TimerHandle | None = None
 
-    def have_patience(self) -> None:
-        """Lets those who wait wait no longer than PATIENCE_S, if there is something else to give."""
-        if self._cache.may_give(self._item):
-            self._timer = self._cache.loop.call_later(PATIENCE_S, self._lose_patience)
+    @property
+    def clients(self) -> int:
+        """How many will be told."""
+        return len(self._waiting) or 1
+
+    def have_patience(self, seconds: float) -> None:
+        """Lets those who wait wait no longer, if there is something else to give."""
+        self._timer = self._cache.loop.call_later(seconds, self._lose_patience)
 
     def _lose_patience(self) -> None:
         self._timer = None
-        cache = self._cache
-        if not cache.may_give(self._item):
-            return
-        silence = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, f"no answer for {PATIENCE_S} s"), NAME)
-        self.relieve(cache.failed(self._kept_by, self._item, silence))
+        outcome = self._cache.unanswered(self._kept_by, self._item, self.clients)
+        if outcome is not None:
+            self.relieve(outcome)
 
     def learn(self, outcome: Outcome) -> Outcome:
         """As Flight.learn; keeps what may be kept."""
         if self._timer is not None:
             self._timer.cancel()
+        cache, key, item = self._cache, self._kept_by, self._item
         if isinstance(outcome, Relayed):
             found = outcome.lasting
-            return self._read(outcome) if found is None else self._cache.keep(self._kept_by, found, outcome.by)
+            if found is None:
+                return cache.read(key, item, self._query, outcome, self.clients)
+            if item is None:
+                return cache.keep(key, found, outcome.by)
+            return cache.renew(key, item, found, outcome.by, self.clients)
         if isinstance(outcome, Failed) and outcome.cause is None:
             unreached = outcome.error is not None and outcome.error.code in _UNREACHED
-            return self._cache.failed(self._kept_by, self._item, outcome, UNREACHED_S if unreached else 0)
+            return cache.failed(key, item, outcome, UNREACHED_S if unreached else 0, self.clients)
         return outcome
 
-    def _read(self, outcome: Relayed) -> Outcome:
-        cache, octets = self._cache, outcome.octets
-        try:
-            found = lasting(self._query, octets)
-        except ForeignError as error:
-            text = f"the upstream's reply can't be used: {error}"
-            unusable = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text), NAME)
-            return cache.servfail(self._kept_by, self._item, unusable)
-        if found is not None:
-            return cache.keep(self._kept_by, found, outcome.by)
-        if foreign.truncated(octets):
-            return outcome
-        if foreign.rcode(octets) == types.SERVFAIL and len(octets) <= _FAILURE_OCTETS:
-            return cache.servfail(self._kept_by, self._item, outcome)
-        return cache.failed(self._kept_by, self._item, outcome)
 
+class _Refreshing(_Asking):
+    """A question that no client waits for; those who come meanwhile, for what has expired then, wait with it."""
 
-def key_of(query: Query) -> bytes:
-    """What questions with the same answer have in common."""
-    kind = _KIND(query.qtype, query.qclass, query.do << 1 | (query.flags & types.CD != 0))
-    return query.name + kind + query.upstream_options
+    __slots__ = ()
 
-
-def _reason(outcome: Relayed | Failed) -> str:
-    """Why something stale is given instead."""
-    if isinstance(outcome, Relayed):
-        return f"the upstream answered {types.rcode_text(foreign.rcode(outcome.octets))} and nothing else"
-    return outcome.error.text if outcome.error is not None else ""
-
-
-def make(settings: Settings, around: Around) -> Cache:
-    """The step of the directive."""
-    success, denial = settings.kept_success, settings.kept_denial
-    kept = CacheSettings(
-        Keeping(success.capacity, success.ttl_max_s or 3600, success.ttl_min_s),
-        Keeping(denial.capacity, denial.ttl_max_s or 1800, denial.ttl_min_s),
-    )
-    return Cache(kept, around.loop)
+    @property
+    def clients(self) -> int:
+        """As _Asking.clients."""
+        return max(len(self._waiting) - 1, 0)

@@ -54,11 +54,11 @@ class S3Fifo(Generic[_T]):
         self._small_octets = 0
         self._marks = array("H", bytes(2 * (_PLACES + 1)))
 
-    def put(self, key: bytes, value: _T) -> None:
-        """Keeps the value under its key, in the place of the one that is there, unless it is too large."""
+    def put(self, key: bytes, value: _T) -> bool:
+        """Keeps the value under its key, in the place of the one that is there; False if it is too large."""
         items, size = self.items, value.size
         if size * _LARGEST > self._limit:
-            return
+            return False
         old = items.get(key)
         if old is not None:
             value.is_main, value.uses = old.is_main, old.uses
@@ -76,6 +76,7 @@ class S3Fifo(Generic[_T]):
             self._small_octets += size
         while len(items) > self._capacity or self.octets > self._limit:
             self._evict()
+        return True
 
     def _evict(self) -> None:
         """Brings one value closer to its end: the first of the queue that has more than its share."""

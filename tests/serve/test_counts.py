@@ -9,7 +9,8 @@ from random import SystemRandom
 import dns.flags
 import dns.message
 
-from kdns.config.settings import Address, CacheSettings, ForwardSettings
+from kdns.config.directives.cache import Cache as Settings
+from kdns.config.settings import Address, ForwardSettings
 from kdns.dns import types
 from kdns.dns.names import from_text
 from kdns.dns.records import Answer
@@ -28,6 +29,7 @@ from kdns.steps.forward import Forward
 from kdns.zone.entry import Owner
 from tests.serve.conversation import Answers, connect, ends, serving, until, virtually
 from tests.serve.routed import everywhere
+from tests.steps.cached import Logged
 from tests.steps.upstream_texts import reply, soa
 from tests.virtual_time import VirtualTimeLoop
 
@@ -238,7 +240,7 @@ def test_upstreams_are_counted_by_their_address() -> None:
 def test_what_the_cache_answered_is_a_hit_and_what_an_upstream_did_a_miss() -> None:
     loop = VirtualTimeLoop()
     loop.close()  # only its clock is used
-    cache = Cache(CacheSettings(), loop)
+    cache = Cache(Settings(), loop, Logged())
     rules = RULES._replace(clock=loop.time)
     asked = Responder(UDP, everywhere(compose((cache, Upstream()))), rules, Memo(1 << 20), Silent())
     ask(asked, "www.example.com.", times=5)  # one is a miss, one a hit, three are remembered ones
@@ -255,6 +257,9 @@ def test_what_the_cache_answered_is_a_hit_and_what_an_upstream_did_a_miss() -> N
         ("coredns_cache_entries", ("dns://:53", "denial", ".", "")): 2,
         ("coredns_cache_evictions_total", ("dns://:53", "success", ".", "")): 0,
         ("coredns_cache_evictions_total", ("dns://:53", "denial", ".", "")): 0,
+        ("coredns_cache_prefetch_total", where): 0,
+        ("coredns_cache_served_stale_total", where): 0,
+        ("coredns_cache_drops_total", where): 0,
     }
     page = render((name, labels, value) for (name, labels), value in found.items())
     assert 'coredns_cache_hits_total{server="dns://:53",type="denial",zones=".",view=""} 3' in page

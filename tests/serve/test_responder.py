@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdns.config.settings import CacheSettings, Keeping
+from kdns.config.directives.cache import Cache as Settings
 from kdns.dns import names, types
 from kdns.dns.cookies import cookie_option
 from kdns.dns.lasting import lasting
@@ -30,6 +30,7 @@ from kdns.zone.index import Index
 from kdns.zone.patch import Image, Patch
 from kdns.zone.schema import Zone
 from tests.serve.routed import WHERE, everywhere, tcp_limit
+from tests.steps.cached import Logged
 from tests.steps.upstream_texts import reply
 from tests.virtual_time import VirtualTimeLoop
 
@@ -171,7 +172,7 @@ def test_any_interleaving_of_patches_time_and_foreign_names_answers_as_without_a
     index, loop = Index(), VirtualTimeLoop()
     loop.close()  # only its clock is used
     index.load(Image(1, 1, {}))
-    cache = Cache(CacheSettings(Keeping(9984, 30), Keeping(9984, 30)), loop)
+    cache = Cache(Settings(ttl_s=30), loop, Logged())
     chain = compose((Kubernetes(index, PODS), cache, Step(by_time(loop.time))))
     remembering = responder(chain, clock=loop.time)
     before: dict[Owner, Entry] = {}

@@ -8,12 +8,13 @@ from typing import Any, Final
 import dns.message
 import dns.rcode
 
-from kdns.config.settings import CacheSettings, ForwardSettings, Keeping
+from kdns.config.directives.cache import Cache as Settings
+from kdns.config.settings import ForwardSettings
 from kdns.dns import foreign, types
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
 from kdns.dns.records import ExtendedError
-from kdns.steps.cache import Cache
+from kdns.steps.cache import made
 from kdns.steps.chain import Done, Failed, Outcome, Peer, Relayed, Request, Rest, compose
 from kdns.steps.forward import Forward
 from tests import virtual_time
@@ -21,7 +22,7 @@ from tests.steps.upstream_of_sins import UpstreamOfSins
 from tests.steps.upstream_texts import reply, soa
 from tests.virtual_time import VirtualTimeLoop
 
-SETTINGS: Final = CacheSettings(Keeping(9984, 30), Keeping(9984, 30))  # those of `cache 30`
+SETTINGS: Final = Settings(ttl_s=30)  # those of `cache 30`
 WWW: Final = Query(from_text("www.example.com."), types.A)
 CLIENT: Final = Peer("127.0.0.1", 5353)
 A: Final = "www.example.com. 60 IN A 192.0.2.1"
@@ -65,6 +66,22 @@ class Scripted:
             done(self.say(request))
 
 
+class Logged:
+    """A log that keeps what is an error."""
+
+    def __init__(self) -> None:
+        self.errors: list[tuple[str, dict[str, Any]]] = []
+
+    def info(self, event: str, **keys: Any) -> None:
+        pass
+
+    def warning(self, event: str, **keys: Any) -> None:
+        pass
+
+    def error(self, event: str, **keys: Any) -> None:
+        self.errors.append((event, keys))
+
+
 def running_or_stopped() -> VirtualTimeLoop:
     """The loop that runs, or one of which only the clock is used."""
     try:
@@ -80,10 +97,11 @@ def running_or_stopped() -> VirtualTimeLoop:
 class Scene:
     """A cache before scripted steps, and the time."""
 
-    def __init__(self, say: Callable[[Request], Outcome] = relayed(), settings: CacheSettings = SETTINGS) -> None:  # noqa: B008
+    def __init__(self, say: Callable[[Request], Outcome] = relayed(), settings: Settings = SETTINGS) -> None:  # noqa: B008
         self.loop = running_or_stopped()
         self.behind = Scripted(say)
-        self.cache = Cache(settings, self.loop)
+        self.log = Logged()
+        self.cache = made(settings, self.loop, self.log)
         self.chain = compose((self.cache, self.behind))
 
     def wait(self, seconds: float) -> None:
@@ -125,15 +143,19 @@ def ttl(outcome: Outcome) -> int:
 Play = Callable[[Rest, Forward, UpstreamOfSins], Coroutine[Any, Any, None]]
 
 
-def play(scene: Play, udp: str = "honest", tcp: str = "honest", **settings: Any) -> None:
+def play(
+    scene: Play, udp: str = "honest", tcp: str = "honest", settings: Settings = SETTINGS, **forwarding: Any
+) -> None:
     """The scene, in virtual time, with a cache before Forward and one upstream."""
 
     async def stage() -> None:
         async with UpstreamOfSins(udp, tcp) as upstream:
             loop = asyncio.get_running_loop()
-            forward = Forward(ForwardSettings((upstream.address,), **settings), loop=loop, random=random.SystemRandom())
+            forward = Forward(
+                ForwardSettings((upstream.address,), **forwarding), loop=loop, random=random.SystemRandom()
+            )
             try:
-                await scene(compose((Cache(SETTINGS, loop), forward)), forward, upstream)
+                await scene(compose((made(settings, loop, Logged()), forward)), forward, upstream)
             finally:
                 forward.close()
 

@@ -7,7 +7,8 @@ import dns.edns
 import dns.message
 import pytest
 
-from kdns.config.settings import CacheSettings
+from kdns.config.directives.cache import Cache as Settings
+from kdns.config.directives.cache import Stale
 from kdns.dns import foreign, types
 from kdns.dns.records import ExtendedError
 from kdns.steps.chain import Failed, Outcome, Relayed, Request, Rest
@@ -101,7 +102,7 @@ def test_u36_the_limit_holds_while_upstreams_are_not_asked_again() -> None:
 
 
 def test_nothing_is_stale_where_the_settings_say_so() -> None:
-    scene = Scene(settings=CacheSettings(stale_s=0))
+    scene = Scene(settings=Settings(serve_stale=Stale(0.0)))
     scene.ask()
     scene.wait(61)
     scene.behind.say = lambda _: UNREACHED

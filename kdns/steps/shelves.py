@@ -1,0 +1,102 @@
+"""Where the cache keeps things: answers, denials and failures, within bounds of time, number and octets.
+
+Knows how long what is kept for, and what makes way for what; not when it is given, or asked for again.
+Standards: RFC 2308 section 5, RFC 2181 section 8 (TTL 0), RFC 9520 (failures).
+"""
+
+import asyncio
+import struct
+from typing import Final
+
+from cachetools import TLRUCache
+
+from kdns.config.directives.cache import Cache as Settings
+from kdns.dns import foreign, types
+from kdns.dns.lasting import Lasting, with_ttl
+from kdns.dns.names import Name, is_below
+from kdns.dns.query import Query
+from kdns.dns.wire import end_of_plain_name
+from kdns.steps.chain import Outcome, Relayed
+from kdns.steps.items import Item, Steady
+from kdns.steps.s3fifo import S3Fifo
+
+_FAILURES: Final = 1024  # kept at a time
+# What a kept reply costs beside its octets and its key's (measured on CPython 3.11), and each of its TTLs.
+_OVERHEAD: Final = 420
+_OVERHEAD_TTL: Final = 40
+_NEVER: Final = -(1 << 60)  # a second long ago
+
+_KIND: Final = struct.Struct("!HHB").pack
+
+
+class Shelves:
+    """What is kept; the cache is one of these rather than has one, which would make each question dearer."""
+
+    __slots__ = ("_failing", "_failures", "_item", "_shelves", "denial", "loop", "success")
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        kept, denied = settings.kept_success, settings.kept_denial
+        self.success: S3Fifo[Item] = S3Fifo(kept.capacity, settings.octets // 2)
+        self.denial: S3Fifo[Item] = S3Fifo(denied.capacity, settings.octets // 2)
+        # Of answers and of denials: where they are kept, for how long, and of which zones they aren't.
+        self._shelves = (
+            (self.success, *_span(kept.ttl_min_s, kept.ttl_max_s), settings.disable_success),
+            (self.denial, *_span(denied.ttl_min_s, denied.ttl_max_s), settings.disable_denial),
+        )
+        self._item = Steady if settings.keep_ttl else Item
+        # What failed, and until when it is given unasked.
+        self._failures: TLRUCache[bytes, tuple[Outcome, float]] = TLRUCache(
+            _FAILURES, ttu=lambda _key, failure, _now: failure[1], timer=loop.time
+        )
+        self._failing = 0.0  # until then there may be some: to look costs 0.4 µs, for nothing where nothing fails
+
+    def keep(self, key: bytes, found: Lasting, by: str) -> Relayed:
+        """What to give now of what by said and what lasts; it is kept if it may be, and takes the place of what was."""
+        octets, ttls, ttl, denial, rotation = found
+        second = int(self.loop.time())
+        shelf, least, most, disabled = self._shelves[denial]
+        seconds = 0 if not ttl else least if ttl < least else min(ttl, most)
+        octets = with_ttl(octets, ttls, seconds)
+        item = self._item(
+            len(key) + len(octets) + _OVERHEAD + _OVERHEAD_TTL * len(ttls), octets, found, second + seconds, seconds
+        )
+        if not seconds or (disabled and _is_of(key, disabled)) or not shelf.put(key, item):
+            self.outdate(key, denial=denial)
+        if second <= self._failing:
+            self._failures.pop(key, None)
+        return Relayed(octets, by, 0.0, None, rotation, foreign.tidy(octets))
+
+    def hold(self, key: bytes, outcome: Outcome, hold_s: float) -> None:
+        """Keeps a failure for so long."""
+        until = self.loop.time() + hold_s
+        self._failures[key] = outcome, until
+        self._failing = max(self._failing, until)
+
+    def outdate(self, key: bytes, *, denial: bool) -> None:
+        """Lets the answer or the denial under a key be given no more, not even as stale: there is something newer."""
+        item = self._shelves[denial][0].items.get(key)
+        if item is not None:
+            item.expires = _NEVER
+
+
+def key_of(query: Query) -> bytes:
+    """What questions with the same answer have in common."""
+    kind = _KIND(query.qtype, query.qclass, query.do << 1 | (query.flags & types.CD != 0))
+    return query.name + kind + query.upstream_options
+
+
+def _is_of(key: bytes, zones: tuple[Name, ...]) -> bool:
+    """Whether the name that a key begins with lies in one of the zones."""
+    return is_within(key[: end_of_plain_name(key, 0)], zones)
+
+
+def _span(least: int, most: int | None) -> tuple[int, int]:
+    """The bounds of TTLs in seconds; the upper one holds (as in CoreDNS)."""
+    assert most is not None
+    return min(least, most), most
+
+
+def is_within(name: bytes, zones: tuple[Name, ...]) -> bool:
+    """Whether a folded name lies in one of the zones."""
+    return name.endswith(zones) and any(is_below(name, zone) for zone in zones)
