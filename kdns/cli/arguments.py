@@ -2,20 +2,25 @@
 
 Wrong arguments are one line on standard error and status 2; what goes wrong later is one
 line and status 1. Arguments as CoreDNS takes them are understood: flags with one dash,
-values behind =, and no command at all where flags alone say what to serve.
+values behind =, and no command at all where flags alone say what to serve. A command is imported
+when it is called: help of one costs nothing of the others.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final, cast
 
 import click
 
 from kdns import __version__
-from kdns.cli.check import check
-from kdns.cli.plugins import plugins
-from kdns.cli.serve import serve
 
+# Each is in a module of its name, and begins its help with this sentence.
+COMMANDS: Final[Mapping[str, str]] = {
+    "serve": "Answer the cluster's names.",
+    "check": "Find what is wrong with a Corefile.",
+    "plugins": "List the directives of a Corefile, or the options of one.",
+}
 USAGE: Final = 2
 FAILURE: Final = 1
 
@@ -23,17 +28,29 @@ FAILURE: Final = 1
 _OWN: Final = frozenset(("-h", "--help", "--version"))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+class Commands(click.Group):
+    """The commands, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        return cast("click.Command", getattr(import_module(f"kdns.cli.{cmd_name}"), cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__, prog_name="kdns", message="%(prog)s %(version)s")
 @click.pass_context
 def kdns(context: click.Context) -> None:
     """The DNS server inside a Kubernetes cluster."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for command in (serve, check, plugins):
-    kdns.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import kdns
@@ -35,6 +36,16 @@ def test_help_names_the_commands() -> None:
     status, out, _ = ran("--help")
     assert (status, "serve" in out) == (0, True)
     assert ran() == (status, out, "")
+
+
+def test_help_has_the_first_sentence_of_each_command() -> None:
+    _, out, _ = ran("--help")
+    for name, sentence in arguments.COMMANDS.items():
+        assert f"  {name}" in out
+        assert sentence in out
+        command = arguments.kdns.get_command(click.Context(arguments.kdns), name)
+        assert command is not None
+        assert (command.help or "").startswith(f"{sentence}\n")
 
 
 def test_help_of_serve_names_every_flag() -> None:

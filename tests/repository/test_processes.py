@@ -30,7 +30,9 @@ PROCESSES = [
     # It is there before the fork, in every process; seldom has a Corefile a pattern.
     ("kdns.config.table", (*CLUSTER_LIBRARIES, "re2", "asyncio", "structlog", "h11", "http", "dnslib", "click")),
     # --help and --version answer without loading what serves.
-    ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib", "re2", "kdns.config.table")),
+    ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib", "kdns.config")),
+    ("kdns.cli.check", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
+    ("kdns.cli.plugins", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
 ]
 
 
