@@ -18,6 +18,7 @@ from kdns.config.directives.view import Metadata, View
 from kdns.config.directives.zonefiles import File, Transfer
 from kdns.config.domains import EVERY_TYPE
 from kdns.config.endpoints import EVERY_NETWORK
+from kdns.config.expressions import Expression
 from kdns.config.kinds import FilePath
 from kdns.config.patterns import Pattern
 from kdns.config.rewriting import (
@@ -106,7 +107,7 @@ READ: list[tuple[str, Settings]] = [
     ("view a", View(name="a")),
     (
         "view a {\nexpr incidr(client_ip(), '10.0.0.0/8')\nexpr type() == 'A'\n}",
-        View(name="a", conditions=(Text("incidr(client_ip(), '10.0.0.0/8')"), Text("type() == 'A'"))),
+        View(name="a", conditions=(Expression("incidr(client_ip(), '10.0.0.0/8')"), Expression("type() == 'A'"))),
     ),
     ("acl", Acl(zones=ZONES)),
     (
@@ -205,6 +206,15 @@ WRONG = [
     ("transfer", ["1:1 transfer: found no to, expected one at least"]),
     ("transfer {\nto *\nsource ::1\nsource ::1\n}", ['4:1 found "source" again, expected it once']),
     ("acl {\nallow type net *\n}", ['2:12 acl: found "net", expected TYPE, a record type such as AAAA, or * for all']),
+    (
+        "view a {\nexpr type() == 1\n}",
+        [
+            (
+                '2:6 found "type()", expected a condition '
+                "(found a text and a whole number around ==, expected the same, at character 8)"
+            ),
+        ],
+    ),
     ("acl {\ndeny\n}", ['2:1 acl: found "deny", expected ACTION, "allow", "block", "filter" or "drop"']),
     ("acl {\nallow from 10.0.0.0/8\n}", ['2:7 acl: found "from", expected "type", "net" or nothing more']),
     ("rewrite", ["1:8 rewrite: found the end of the line, expected MODE or RULE"]),
@@ -223,13 +233,6 @@ WRONG = [
 @pytest.mark.parametrize(("text", "expected"), WRONG)
 def test_what_is_wrong_is_said_with_its_place(text: str, expected: list[str]) -> None:
     assert wrong(text) == expected
-
-
-def test_an_expression_knows_its_place() -> None:
-    view = settings("view a {\n  expr true == true\n}")
-    assert isinstance(view, View)
-    (place,) = [each.place for each in view.conditions]
-    assert (place.line - 1, place.column) == (2, 8)
 
 
 def test_the_prefix_of_dns64_is_that_of_the_line_or_of_the_block() -> None:

@@ -3,18 +3,28 @@
 from typing import Final
 
 from kdns.config.declarations import Directive, Settings, argument, options, zones
+from kdns.config.expressions import Expression
 from kdns.config.kinds import text
-from kdns.config.shapes import Text, joined
+from kdns.config.shapes import mapped
+from kdns.config.words import ExpressionError
 from kdns.dns.names import Name
 
 
+def _condition(written: str) -> Expression:
+    """Raises ValueError, which says what was expected and where it wasn't."""
+    try:
+        return Expression(written)
+    except ExpressionError as error:
+        raise ValueError(f"a condition ({error}, at character {error.position + 1})") from error
+
+
 class View(Settings):
-    """The conditions, all of which have to hold; expressions are read by the step."""
+    """The conditions, all of which have to hold."""
 
     name: str = argument("NAME", text("the name of the view", "internal"), doc="What metrics call the view.")
-    conditions: tuple[Text, ...] = options(
+    conditions: tuple[Expression, ...] = options(
         "expr EXPRESSION...",
-        joined(text("an expression", "incidr(client_ip(), '10.0.0.0/8')")),
+        mapped(text("an expression", "incidr(client_ip(), '10.0.0.0/8')"), _condition),
         doc="A condition that a question has to meet; without one all do.",
     )
 
@@ -26,7 +36,14 @@ class Metadata(Settings):
 
 
 VIEW: Final = Directive(
-    View, "view NAME", doc="Takes for the server block only questions that meet conditions.", repeat="once"
+    View,
+    "view NAME",
+    doc="Takes for the server block only questions that meet conditions.",
+    repeat="once",
+    differs=(
+        "A condition that couldn't hold for any question, as one of the wrong type, is an error; CoreDNS takes some of them.",
+        "Of the language there are operators, lists, ranges, all, any, none, one, and functions for texts; no maps, let, | and ??.",
+    ),
 )
 METADATA: Final = Directive(
     Metadata, "metadata [ZONE...]", doc="Gathers what directives know of a question for others to use.", repeat="once"
