@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 if TYPE_CHECKING:
+    from kdns.config import explain
     from kdns.config.check import Checked, Machine
-    from kdns.config.explain import Block
 
 _WARNINGS: Final = 1
 _ERRORS: Final = 2
@@ -63,6 +63,8 @@ def _machine(port: int) -> "Machine":
 
     from kdns.config.check import Machine  # noqa: PLC0415
     from kdns.config.disk import Disk  # noqa: PLC0415
+    from kdns.config.served import unserved  # noqa: PLC0415
+    from kdns.config.serving import Block  # noqa: PLC0415
 
     def has_interface(name: str) -> bool:
         try:
@@ -71,7 +73,9 @@ def _machine(port: int) -> "Machine":
             return False
 
     disk = Disk()
-    return Machine(disk, os.environ, port, disk.trouble, has_interface)
+    return Machine(
+        disk, os.environ, port, disk.trouble, has_interface, lambda settings: not unserved(Block((), (settings,)))
+    )
 
 
 def _status(checked: "Checked") -> int:
@@ -110,7 +114,7 @@ def _json(checked: "Checked") -> str:
     return json.dumps({"problems": problems, "blocks": blocks}, indent=2) + "\n"
 
 
-def _block(block: "Block") -> dict[str, object]:
+def _block(block: "explain.Block") -> dict[str, object]:
     from kdns.dns import names  # noqa: PLC0415
 
     return {

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from kdns.config import keys, parser, servers, table
+from kdns.config.declarations import Settings
 from kdns.config.directives.places import Bind
 from kdns.config.explain import Block, explained
 from kdns.config.imports import Files
 from kdns.config.keys import Key
 from kdns.config.parser import Corefile
 from kdns.config.serving import Servers
-from kdns.config.syntax import INFO, WARNING, Place, Problem, ServerBlock, Severity, Token
+from kdns.config.syntax import ERROR, INFO, WARNING, Place, Problem, ServerBlock, Severity, Token
 from kdns.config.table import Stated
 from kdns.dns import names
 from kdns.dns.names import Name
@@ -28,6 +29,7 @@ class Machine(NamedTuple):
     port: int  # of keys that name none
     trouble: Callable[[str], str]  # why a file can't be read, empty if it can
     has_interface: Callable[[str], bool]
+    is_done: Callable[[Settings], bool]  # whether this version does what a directive says
 
 
 class Checked(NamedTuple):
@@ -63,6 +65,9 @@ def _of_block(block: ServerBlock, stated: Sequence[Stated], machine: Machine) ->
     if not block.directives:
         yield _problem(block.keys[0], "found a server block without directives: its questions are refused", WARNING)
     for each in stated:
+        if each.outcome.settings is not None and not machine.is_done(each.outcome.settings):
+            message = f"{each.directive.name} is read and not done by this version: it isn't served"
+            yield _problem(each.line.name, message, ERROR)
         yield from _files(each, machine)
         yield from _interfaces(each, machine)
         for sentence in each.directive.differs:

@@ -10,9 +10,9 @@ from kdns.cli import arguments
 from kdns.config.directives import cache
 from tests.cli.test_arguments import ran
 
-GOOD = ".:1053 {\n    cache 30\n    whoami\n}\n"
-WARNED = ".:1053 {\n    hosts gone\n}\n"
-BAD = ".:1053 {\n    forwrd . 192.0.2.1\n    hosts gone\n}\n"
+GOOD = ".:1053 {\n    cache 30\n    forward . 192.0.2.1\n}\n"
+WARNED = ".:1053 {\n    forward . /gone\n}\n"
+BAD = ".:1053 {\n    forwrd . 192.0.2.1\n    forward . /gone\n}\n"
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ WHY = """\
 bad:2:5: error: unknown directive "forwrd"; did you mean "forward"?
     forwrd . 192.0.2.1
     ^^^^^^
-bad:3:11: warning: can't read "gone" here: No such file or directory
-    hosts gone
-          ^^^^
+bad:3:15: warning: can't read "/gone" here: No such file or directory
+    forward . /gone
+              ^^^^^
 1 error, 1 warning
 """
 
@@ -83,9 +83,9 @@ def test_explain_prints_a_corefile_and_problems_beside_it(folder: Path, capsys: 
     status, out, error = run(capsys, "--explain", "warned")
     assert status == 1
     assert out.startswith(
-        "# warned:1:1\n# listens on dns://:1053\n# zones: .\n.:1053 {\n    hosts gone . {  # default: ZONE\n"
+        "# warned:1:1\n# listens on dns://:1053\n# zones: .\n.:1053 {\n    forward . /gone {\n        expire 10s  # default\n"
     )
-    assert uninformed(error).startswith('warned:2:11: warning: can\'t read "gone" here')
+    assert uninformed(error).startswith('warned:2:15: warning: can\'t read "/gone" here')
     (folder / "again").write_text(out)
     status, again, _ = run(capsys, "--explain", "again")
     assert again.replace("  # default", "").splitlines()[4:] == [
@@ -113,15 +113,15 @@ def test_json_has_problems_and_blocks(folder: Path, capsys: pytest.CaptureFixtur
         "zones": ["."],
         "listeners": ["dns://:1053"],
     }
-    (hosts,) = block["directives"]
-    assert hosts["written"] == "hosts gone ."
-    assert hosts["defaults"] == ["ZONE"]
-    assert {"usage": "ttl SECONDS", "written": ["ttl 3600"], "default": True} in hosts["options"]
-    assert {"usage": "no_reverse", "written": [], "default": True} in hosts["options"]
+    (forward,) = block["directives"]
+    assert forward["written"] == "forward . /gone"
+    assert forward["defaults"] == []
+    assert {"usage": "max_fails NUMBER", "written": ["max_fails 2"], "default": True} in forward["options"]
+    assert {"usage": "force_tcp", "written": [], "default": True} in forward["options"]
 
 
 def test_the_port_is_that_of_keys_without_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "Corefile").write_text("a {\nwhoami\n}\na:1053 {\nwhoami\n}\n")
+    (folder / "Corefile").write_text("a {\nready\n}\na:1053 {\nready\n}\n")
     assert run(capsys, "Corefile")[0] == 0
     for flag in ("-p", "-dns.port", "--dns.port"):
         status, out, _ = run(capsys, flag, "1053", "Corefile")

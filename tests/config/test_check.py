@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kdns.config import explain
 from kdns.config.check import Checked, Machine, check
 from kdns.config.complaints import ordered, render
-from kdns.config.directives.bare import LOOP
+from kdns.config.directives.bare import LOOP, Minimal
 from tests.config.reading import Given
 from tests.config.test_corefiles import COREFILES, ENVIRONMENT
 from tests.config.test_grammar import OCTETS
@@ -23,7 +23,12 @@ def checked(
     """With these files, folders being None, the interface lo, and port 53 for keys without one."""
     there = files or {}
     machine = Machine(
-        Given(there), environment or {}, 53, lambda path: "" if path in there else MISSING, lambda name: name == "lo"
+        Given(there),
+        environment or {},
+        53,
+        trouble=lambda path: "" if path in there else MISSING,
+        has_interface=lambda name: name == "lo",
+        is_done=lambda settings: not isinstance(settings, Minimal),
     )
     return check(text.encode(), "Corefile", machine)
 
@@ -63,6 +68,7 @@ WRONG: list[tuple[str, list[str]]] = [
     ("a b {\nwhoami\n}\nc a {\nwhoami\n}", ["4:3 error: a. is served by Corefile:1:1 already"]),
     ("10.0.0.0/8 {\nwhoami\n}\n10.in-addr.arpa:53 {\nwhoami\n}", ["4:1 error: 10.in-addr.arpa. is served by Corefile:1:1 already"]),
     (". {\nwhoami\n}\n. {\nbind 127.0.0.1\nwhoami\n}", ["4:1 error: . on 127.0.0.1:53 is served by Corefile:1:1, too"]),
+    (". {\nwhoami\nminimal\n}", ["3:1 error: minimal is read and not done by this version: it isn't served"]),
     (". {\nbind eth9\nwhoami\n}", ['2:6 warning: found no interface "eth9" here']),
     (". {\nbind lo {\nexcept eth9\n}\nwhoami\n}", ['3:8 warning: found no interface "eth9" here']),
     ("tls://. {\nwhoami\n}", ["1:1 error: found no tls in this server block"]),
@@ -110,7 +116,7 @@ def test_anything_has_problems_or_an_explanation_that_reads_as_the_same(text: st
 
 @given(OCTETS)
 def test_any_octets_are_checked(octets: bytes) -> None:
-    made = check(octets, "Corefile", Machine(Given({}), {}, 53, lambda _: MISSING, lambda _: False))
+    made = check(octets, "Corefile", Machine(Given({}), {}, 53, lambda _: MISSING, lambda _: False, lambda _: False))
     assert explain.text(made.blocks).count("# listens on ") == len(made.blocks)
     assert render(made.problems, made.texts).count("Corefile:") >= len(made.problems)
 

@@ -41,7 +41,7 @@ def test_a_page_begins_with_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_an_example_has_no_error(text: str) -> None:
-    machine = Machine(Given(FILES), ENVIRONMENT, 53, lambda _: "", lambda _: True)
+    machine = Machine(Given(FILES), ENVIRONMENT, 53, lambda _: "", lambda _: True, lambda _: True)
     found = check(text.encode(), "Corefile", machine)
     assert [(each.place.line, each.message, each.hint) for each in found.problems if each.severity == "error"] == []
     assert found.blocks

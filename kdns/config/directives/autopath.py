@@ -44,4 +44,7 @@ DIRECTIVE: Final = Directive(
     "autopath [ZONE...] SEARCH",
     doc="Goes through the client's search path itself, so that it asks once.",
     repeat="last",
+    differs=(
+        "It has no effect in this version: clients go through their search path themselves, to the same answers.",
+    ),
 )
