@@ -59,22 +59,16 @@ def _octets(file: str) -> bytes:
 
 def _machine(port: int) -> "Machine":
     import os  # noqa: PLC0415
-    import socket  # noqa: PLC0415
 
     from kdns.config.check import Machine  # noqa: PLC0415
     from kdns.config.disk import Disk  # noqa: PLC0415
     from kdns.config.served import unserved  # noqa: PLC0415
     from kdns.config.serving import Block  # noqa: PLC0415
-
-    def has_interface(name: str) -> bool:
-        try:
-            return bool(socket.if_nametoindex(name))
-        except OSError:
-            return False
+    from kdns.serve.local import interface_addresses  # noqa: PLC0415
 
     disk = Disk()
     return Machine(
-        disk, os.environ, port, disk.trouble, has_interface, lambda settings: not unserved(Block((), (settings,)))
+        disk, os.environ, port, disk.trouble, interface_addresses, lambda settings: not unserved(Block((), (settings,)))
     )
 
 

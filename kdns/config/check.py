@@ -28,7 +28,7 @@ class Machine(NamedTuple):
     environment: Mapping[str, str]
     port: int  # of keys that name none
     trouble: Callable[[str], str]  # why a file can't be read, empty if it can
-    has_interface: Callable[[str], bool]
+    addresses_of: Callable[[str], Sequence[str]]  # of an interface; none where there is no such
     is_done: Callable[[Settings], bool]  # whether this version does what a directive says
 
 
@@ -43,8 +43,9 @@ class Checked(NamedTuple):
 def check(octets: bytes, file: str, machine: Machine) -> Checked:
     """What is to be said of the Corefile that the octets are."""
     corefile = parser.parse(octets, file, machine.files, machine.environment)
-    # An interface stands for its addresses, which are others where kdns will run.
-    found = servers.read(corefile.blocks, servers.Place(machine.port, lambda interface: (interface,)))
+    # An interface that isn't here stands for its addresses where kdns will run.
+    place = servers.Place(machine.port, lambda interface: machine.addresses_of(interface) or (interface,))
+    found = servers.read(corefile.blocks, place)
     problems = [*corefile.problems, *found.problems, *_nothing(corefile, file)]
     blocks: list[Block] = []
     for number, block in enumerate(corefile.blocks):
@@ -84,7 +85,7 @@ def _interfaces(stated: Stated, machine: Machine) -> Iterator[Problem]:
     settings = stated.outcome.settings
     if isinstance(settings, Bind):
         missing = {each.name for each in (*settings.to, *settings.exceptions) if each.is_interface}
-        missing = {name for name in missing if not machine.has_interface(name)}
+        missing = {name for name in missing if not machine.addresses_of(name)}
         for token in (token for rows in stated.outcome.given.values() for row in rows for token in row):
             if token.text in missing:
                 yield _problem(token, f'found no interface "{token.text}" here', WARNING)

@@ -27,7 +27,7 @@ def checked(
         environment or {},
         53,
         trouble=lambda path: "" if path in there else MISSING,
-        has_interface=lambda name: name == "lo",
+        addresses_of=lambda name: ["127.0.0.1", "::1"] if name == "lo" else [],
         is_done=lambda settings: not isinstance(settings, Minimal),
     )
     return check(text.encode(), "Corefile", machine)
@@ -69,6 +69,7 @@ WRONG: list[tuple[str, list[str]]] = [
     ("10.0.0.0/8 {\nwhoami\n}\n10.in-addr.arpa:53 {\nwhoami\n}", ["4:1 error: 10.in-addr.arpa. is served by Corefile:1:1 already"]),
     (". {\nwhoami\n}\n. {\nbind 127.0.0.1\nwhoami\n}", ["4:1 error: . on 127.0.0.1:53 is served by Corefile:1:1, too"]),
     (". {\nwhoami\nminimal\n}", ["3:1 error: minimal is read and not done by this version: it isn't served"]),
+    (". {\nbind lo\nwhoami\n}\n. {\nbind ::1\nwhoami\n}", ["5:1 error: . is served by Corefile:1:1 already"]),
     (". {\nbind eth9\nwhoami\n}", ['2:6 warning: found no interface "eth9" here']),
     (". {\nbind lo {\nexcept eth9\n}\nwhoami\n}", ['3:8 warning: found no interface "eth9" here']),
     ("tls://. {\nwhoami\n}", ["1:1 error: found no tls in this server block"]),
@@ -116,7 +117,7 @@ def test_anything_has_problems_or_an_explanation_that_reads_as_the_same(text: st
 
 @given(OCTETS)
 def test_any_octets_are_checked(octets: bytes) -> None:
-    made = check(octets, "Corefile", Machine(Given({}), {}, 53, lambda _: MISSING, lambda _: False, lambda _: False))
+    made = check(octets, "Corefile", Machine(Given({}), {}, 53, lambda _: MISSING, lambda _: [], lambda _: False))
     assert explain.text(made.blocks).count("# listens on ") == len(made.blocks)
     assert render(made.problems, made.texts).count("Corefile:") >= len(made.problems)
 

@@ -1,5 +1,6 @@
 """The pages of directives: every one is there, says what the table says, and shows Corefiles that are right."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,15 @@ def test_a_page_begins_with_its_name(name: str) -> None:
     assert HEADINGS[name].read_text().startswith(f"# {heading}\n")
 
 
+@pytest.mark.parametrize("directive", [pytest.param(each.name, id=each.name) for each in SUPPORTED])
+def test_a_page_shows_its_directive_in_a_server_block(directive: str) -> None:
+    shown = "\n".join(documents.blocks(HEADINGS[directive].read_text(), "corefile"))
+    assert re.search(rf"^    {directive}\b", shown, re.MULTILINE)
+
+
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_an_example_has_no_error(text: str) -> None:
-    machine = Machine(Given(FILES), ENVIRONMENT, 53, lambda _: "", lambda _: True, lambda _: True)
+    machine = Machine(Given(FILES), ENVIRONMENT, 53, lambda _: "", lambda _: ["192.0.2.1"], lambda _: True)
     found = check(text.encode(), "Corefile", machine)
     assert [(each.place.line, each.message, each.hint) for each in found.problems if each.severity == "error"] == []
     assert found.blocks
