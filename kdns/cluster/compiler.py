@@ -22,6 +22,11 @@ class CompileOptions(NamedTuple):
     """What of the cluster is shown."""
 
     pods_verified: bool = False  # pod names exist where a pod has the address
+    listed_namespaces: bool = (
+        False  # a Namespace that isn't there hides all that is in it, since a selector left it out
+    )
+    endpoints: bool = True  # slices count
+    empty_services: bool = True  # Services with a ClusterIP are there without a ready endpoint, too
 
 
 PLAIN: Final = CompileOptions()
@@ -59,7 +64,11 @@ class Compiler:
         if not self.synced:
             return None
         first = self.revision == 0
-        puts, drops = self._changes(self.store.everything() if first else touched)
+        if first:
+            touched = self.store.everything()
+        elif self._options.listed_namespaces:
+            self._spread(touched)
+        puts, drops = self._changes(touched)
         if not (puts or drops or first):
             return None
         self._entries.update(puts)
@@ -72,6 +81,12 @@ class Compiler:
     def image(self) -> Image:
         """All entries at the current revision, in a dictionary that stays as it is."""
         return Image(self.revision, self.serial, dict(self._entries))
+
+    def _spread(self, touched: Touched) -> None:
+        """Adds all that is in the namespaces that come or go."""
+        for namespace in tuple(touched.namespaces):
+            if (zone.namespace_owner(namespace) in self._entries) != self._exists(namespace):
+                touched.update(self.store.within(namespace))
 
     def _changes(self, touched: Touched) -> tuple[dict[Owner, Entry], tuple[Owner, ...]]:
         puts: dict[Owner, Entry] = {}
@@ -87,29 +102,38 @@ class Compiler:
     def _compiled(self, touched: Touched) -> Iterator[tuple[Owner, Entry | None]]:
         """The owners touched, each with its entry as it must be now; None for one that isn't there."""
         for key in touched.services:
-            yield zone.service_owner(key.namespace, key.name), _service_entry(self.store, key)
+            entry = _service_entry(self.store, key, self._options) if self._shows(key.namespace) else None
+            yield zone.service_owner(key.namespace, key.name), entry
         for namespace in touched.namespaces:
             yield zone.namespace_owner(namespace), zone.NAMESPACE_ENTRY if self._exists(namespace) else None
         if self._options.pods_verified:
             for namespace, address in touched.pods:
-                there = self.store.pods_at(namespace, address)
+                there = self.store.pods_at(namespace, address) and self._shows(namespace)
                 yield zone.pod_owner(namespace, address), zone.POD_ENTRY if there else None
 
     def _exists(self, namespace: str) -> bool:
         """Whether the namespace itself or anything with a name in it has been seen (decision D9)."""
-        return (
-            self.store.get("namespaces", Key("", namespace)) is not None
-            or self.store.has_any("services", namespace)
-            or (self._options.pods_verified and self.store.has_any("pods", namespace))
+        return self.store.has("namespaces", Key("", namespace)) or (
+            not self._options.listed_namespaces
+            and (
+                self.store.has_any("services", namespace)
+                or (self._options.pods_verified and self.store.has_any("pods", namespace))
+            )
         )
 
+    def _shows(self, namespace: str) -> bool:
+        """Whether what is in the namespace has names."""
+        return not self._options.listed_namespaces or self._exists(namespace)
 
-def _service_entry(store: Store, key: Key) -> Entry | None:
+
+def _service_entry(store: Store, key: Key, options: CompileOptions) -> Entry | None:
     """The entry of a Service with its slices; of slices alone where they name a Service that isn't there."""
     service = store.service(key)
-    slices = tuple(store.slices(key)[:_SLICE_LIMIT])
+    slices = tuple(store.slices(key)[:_SLICE_LIMIT]) if options.endpoints else ()
     if service is None:
         return zone.pack_service(zone.Service(Kind.SLICES_ONLY, slices=slices)) if slices else None
+    if not (options.empty_services or _kind(service) != Kind.CLUSTER_IP or any(map(zone.has_endpoints, slices))):
+        return None
     return zone.pack_service(
         zone.Service(
             _kind(service),

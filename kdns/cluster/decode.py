@@ -18,7 +18,7 @@ import msgspec
 from kdns.cluster import shapes
 from kdns.cluster.objects import EndpointSlice, Key, Namespace, Object, Pod, Problem, Resource, Service, Stamp
 from kdns.cluster.shapes import Complaint, DecodeError, Octets, Reader, quoted
-from kdns.zone.entry import Port, pack_slice, pack_unnamed
+from kdns.zone.entry import Port, pack_unnamed, pack_zoned
 
 __all__ = [
     "Bookmark",
@@ -48,6 +48,7 @@ _SIZES: Final = {"IPv4": 4, "IPv6": 16}
 # The canonical decimals, so that no sign, space, leading zero or foreign digit passes.
 _OCTETS: Final = {str(octet): bytes((octet,)) for octet in range(256)}
 _LABEL_LIMIT: Final = 63  # characters
+_ZONE_LIMIT: Final = 255  # characters, as many as an entry can hold
 _COUNT_LIMIT: Final = 255  # of ports, and of addresses of a Service: what an entry can hold
 
 
@@ -56,6 +57,7 @@ class DecodeOptions(NamedTuple):
 
     endpoint_pod_names: bool = False  # endpoints without hostname are named after their pod
     labels: bool = False  # of Namespaces and Services, for selectors
+    zones: bool = False  # the topology zones of endpoints
 
 
 PLAIN: Final = DecodeOptions()
@@ -159,8 +161,9 @@ def headed(resource: Resource, raw: Octets, options: DecodeOptions = PLAIN) -> t
     """Head and item in one pass. Raises as item does; where the object has no name, that in its head is empty."""
     form = _FORMS[resource]
     complaints: list[Complaint] = []
-    rich = options.endpoint_pod_names if resource == "endpointslices" else options.labels
-    seen = (form.rich if rich else form.plain).leniently(raw, complaints)
+    of_slices = resource == "endpointslices"
+    which = options.endpoint_pod_names + 2 * options.zones if of_slices else options.labels
+    seen = form.readers[which].leniently(raw, complaints)
     meta = seen.metadata
     key = _key(resource, meta)
     stamp = Stamp(meta.uid, meta.version)
@@ -213,19 +216,17 @@ def _labels(meta: shapes.Meta) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(meta.labels.items())) if isinstance(meta, shapes.LabelledMeta) else ()
 
 
-def _slice(
-    seen: shapes.Slice | shapes.TargetedSlice, key: Key, stamp: Stamp, complaints: list[Complaint]
-) -> EndpointSlice | None:
+def _slice(seen: shapes.AnySlice, key: Key, stamp: Stamp, complaints: list[Complaint]) -> EndpointSlice | None:
     size = _SIZES.get(seen.family)
     if size is None:
         complaints.append(Complaint("addressType", quoted(seen.family), "IPv4 or IPv6"))
         return None
     given = seen.endpoints or ()
     ready = [endpoint for endpoint in given if endpoint.conditions.ready is not False]
-    plain = None if isinstance(seen, shapes.TargetedSlice) else _plain_addresses(ready, size)
+    plain = _plain_addresses(ready, size) if isinstance(seen, shapes.Slice) else None
     named = () if plain is not None else _named_addresses(given, seen.family, complaints)
     ports = _ports(seen.ports or (), "ports", complaints)
-    packed = pack_slice(size, ports, named) if plain is None else pack_unnamed(size, ports, plain)
+    packed = pack_zoned(size, ports, named) if plain is None else pack_unnamed(size, ports, plain)
     service = _service_label(seen.metadata, complaints)
     return EndpointSlice(key, stamp, service, packed, len(given) - len(ready))
 
@@ -243,18 +244,19 @@ def _plain_addresses(endpoints: Sequence[shapes.Endpoint], size: int) -> list[by
 
 def _named_addresses(
     endpoints: Sequence[shapes.Endpoint], family: str, complaints: list[Complaint]
-) -> list[tuple[bytes, bytes]]:
-    """The addresses of endpoints that are ready, each with its name or an empty one."""
+) -> list[tuple[bytes, bytes, bytes]]:
+    """The addresses of endpoints that are ready, each with its name or an empty one, and its topology zone likewise."""
     packed_of = _packed4 if _SIZES[family] == 4 else _packed6
-    made: list[tuple[bytes, bytes]] = []
+    made: list[tuple[bytes, bytes, bytes]] = []
     for at, endpoint in enumerate(endpoints):
         if endpoint.conditions.ready is False:
             continue
         name = _endpoint_name(endpoint, at, complaints)
+        zone = _endpoint_zone(endpoint, at, complaints) if isinstance(endpoint, _ZONED) else b""
         for which, text in enumerate(endpoint.addresses):
             address = packed_of(text)
             if address:
-                made.append((address, name))
+                made.append((address, name, zone))
             else:
                 complaints.append(
                     Complaint(f"endpoints[{at}].addresses[{which}]", quoted(text), f"an {family} address")
@@ -274,6 +276,20 @@ def _endpoint_name(endpoint: shapes.Endpoint, at: int, complaints: list[Complain
         target = endpoint.target
         if target.kind == "Pod" and _LABEL.match(target.name):
             return target.name.encode("ascii")
+    return b""
+
+
+_ZONED: Final = (shapes.ZonedEndpoint, shapes.ZonedTargetedEndpoint)
+
+
+def _endpoint_zone(
+    endpoint: shapes.ZonedEndpoint | shapes.ZonedTargetedEndpoint, at: int, complaints: list[Complaint]
+) -> bytes:
+    """The topology zone of an endpoint, in lower case; empty where it isn't said."""
+    zone = endpoint.zone or ""
+    if zone.isascii() and len(zone) <= _ZONE_LIMIT:
+        return zone.lower().encode("ascii")
+    complaints.append(Complaint(f"endpoints[{at}].zone", quoted(zone), "the value of a label"))
     return b""
 
 
@@ -384,8 +400,7 @@ class _Form(NamedTuple):
 
     kind: str
     make: Callable[..., Object | None]
-    plain: Reader[Any]
-    rich: Reader[Any]  # with what an option asks for
+    readers: tuple[Reader[Any], ...]  # the plain one, and others by what options ask for
 
 
 _PAGE: Final = Reader(shapes.List, "a list")
@@ -398,17 +413,18 @@ _FORMS: Final[dict[Resource, _Form]] = {
     "namespaces": _Form(
         "Namespace",
         _namespace,
-        Reader(shapes.Namespace, "a Namespace"),
-        Reader(shapes.LabelledNamespace, "a Namespace"),
+        (Reader(shapes.Namespace, "a Namespace"), Reader(shapes.LabelledNamespace, "a Namespace")),
     ),
     "services": _Form(
-        "Service", _service, Reader(shapes.Service, "a Service"), Reader(shapes.LabelledService, "a Service")
+        "Service", _service, (Reader(shapes.Service, "a Service"), Reader(shapes.LabelledService, "a Service"))
     ),
     "endpointslices": _Form(
         "EndpointSlice",
         _slice,
-        Reader(shapes.Slice, "an EndpointSlice"),
-        Reader(shapes.TargetedSlice, "an EndpointSlice"),
+        tuple(
+            Reader(shape, "an EndpointSlice")
+            for shape in (shapes.Slice, shapes.TargetedSlice, shapes.ZonedSlice, shapes.ZonedTargetedSlice)
+        ),
     ),
-    "pods": _Form("Pod", _pod, _POD, _POD),
+    "pods": _Form("Pod", _pod, (_POD, _POD)),
 }

@@ -65,11 +65,15 @@ class Reflector:
         report: Callable[[Problem], None],
         options: DecodeOptions = decode.PLAIN,
         optional: bool = False,
+        selector: str = "",
     ) -> None:
-        """Takes known: which state of an object was last emitted; and report: is told what is left out of objects."""
+        """Takes known: which state of an object was last emitted; report: is told what is left out of objects; and
+        selector: only objects with such labels are there.
+        """
         self.resource: Final = resource
         self.counters: Final = Counters()
-        self.rereads: Final = Rereads(resource)
+        self.rereads: Final = Rereads(resource, selector)
+        self._selector = selector
         self.synced = False
         # When last a list was finished, an event or a bookmark came, or a watch went on where one broke off.
         self.freshness: float | None = None
@@ -113,17 +117,17 @@ class Reflector:
         if now < self._due:
             return Wait(self._due)
         if self._mode is _Mode.WATCH:
-            return targets.watch(self.resource, self._version, self._watch_s())
+            return targets.watch(self.resource, self._version, self._watch_s(), self._selector)
         if self._mode is _Mode.PROBE:
-            return targets.page(self.resource, 1)
+            return targets.page(self.resource, 1, selector=self._selector)
         if self._stream_tries:
-            return targets.initial_stream(self.resource, self._watch_s())
-        return targets.page(self.resource, self._limit, self._token)
+            return targets.initial_stream(self.resource, self._watch_s(), self._selector)
+        return targets.page(self.resource, self._limit, self._token, self._selector)
 
     @property
     def ahead(self) -> Request | None:
         """The page after the one that is being taken in, from its first step on; none where that is the last."""
-        return targets.page(self.resource, self._limit, self._token) if self._token else None
+        return targets.page(self.resource, self._limit, self._token, self._selector) if self._token else None
 
     # What came back
 

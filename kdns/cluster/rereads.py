@@ -32,10 +32,11 @@ class _Pending(NamedTuple):
 class Rereads:
     """Those of one resource."""
 
-    __slots__ = ("_number", "_pending", "_resource")
+    __slots__ = ("_number", "_pending", "_resource", "_selector")
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, selector: str = "") -> None:
         self._resource = resource
+        self._selector = selector
         self._pending: dict[Key, _Pending] = {}
         self._number = 0
 
@@ -62,7 +63,7 @@ class Rereads:
             if pending.due <= now:
                 self._number += 1
                 self._pending[key] = _Pending(NEVER, pending.tries - 1, self._number)
-                return Reread(key, self._number, targets.one(self._resource, key))
+                return Reread(key, self._number, targets.one(self._resource, key, self._selector))
         return None
 
     def awaited(self, reread: Reread) -> bool:

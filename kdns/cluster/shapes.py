@@ -111,6 +111,14 @@ class TargetedEndpoint(Endpoint):
     target: Target = field(name="targetRef", default_factory=Target)
 
 
+class ZonedEndpoint(Endpoint):
+    zone: str | None = None
+
+
+class ZonedTargetedEndpoint(TargetedEndpoint):
+    zone: str | None = None
+
+
 class Slice(Shape):
     metadata: SliceMeta = field(default_factory=SliceMeta)
     family: str = field(name="addressType", default="")
@@ -123,6 +131,23 @@ class TargetedSlice(Shape):
     family: str = field(name="addressType", default="")
     endpoints: list[TargetedEndpoint] | None = None
     ports: list[Port] | None = None
+
+
+class ZonedSlice(Shape):
+    metadata: SliceMeta = field(default_factory=SliceMeta)
+    family: str = field(name="addressType", default="")
+    endpoints: list[ZonedEndpoint] | None = None
+    ports: list[Port] | None = None
+
+
+class ZonedTargetedSlice(Shape):
+    metadata: SliceMeta = field(default_factory=SliceMeta)
+    family: str = field(name="addressType", default="")
+    endpoints: list[ZonedTargetedEndpoint] | None = None
+    ports: list[Port] | None = None
+
+
+AnySlice: TypeAlias = Slice | TargetedSlice | ZonedSlice | ZonedTargetedSlice
 
 
 class PodIP(Shape):
@@ -193,11 +218,11 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 class Reader(Generic[T]):
     """Reads the octets of one shape; what says in messages what they should be."""
 
-    __slots__ = ("_decode", "_type", "_what")
+    __slots__ = ("_decode", "_shape", "_what")
 
     def __init__(self, shape: type[T], what: str) -> None:
         self._decode = msgspec.json.Decoder(shape).decode
-        self._type = inspect.type_info(shape)
+        self._shape = shape
         self._what = what
 
     def strictly(self, octets: Octets) -> T:
@@ -217,7 +242,8 @@ class Reader(Generic[T]):
         except _UNREADABLE as error:
             mended: T | UnsetType = UNSET
             if isinstance(error, msgspec.ValidationError):
-                mended = _mended(octets, self._type, "", complaints)
+                # Looked into only now: it takes 0.2 ms, for what most objects never need.
+                mended = _mended(octets, inspect.type_info(self._shape), "", complaints)
             if mended is UNSET:
                 raise self._error(error) from error
             return mended

@@ -109,6 +109,10 @@ class Store:
         """How many pods of the namespace have the address (4 or 16 octets)."""
         return self._pods.get(namespace, {}).get(address, 0)
 
+    def has(self, resource: Resource, key: Key) -> bool:
+        """Whether there is such an object."""
+        return self._row(resource, key) is not None
+
     def has_any(self, resource: Resource, namespace: str) -> bool:
         """Whether an object of the resource lies in the namespace."""
         return namespace in self._rows[resource]
@@ -140,6 +144,12 @@ class Store:
         for namespace, addresses in self._pods.items():
             touched.pods.update((namespace, address) for address in addresses)
         return touched
+
+    def within(self, namespace: str) -> Touched:
+        """All of a namespace that a compiler has an entry of, but for the namespace itself."""
+        names = {*self._rows["services"].get(namespace, ()), *self._members.get(namespace, ())}
+        pods = {(namespace, address) for address in self._pods.get(namespace, ())}
+        return Touched({Key(namespace, name) for name in names}, set(), pods)
 
     def _row(self, resource: Resource, key: Key) -> bytes | None:
         rows = self._rows[resource].get(key.namespace)

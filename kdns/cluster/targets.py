@@ -2,8 +2,9 @@
 
 Every list asks for the newest state, none for whatever a replica happens to have cached: it
 can't go back in time (K24), and only such a list is really paged (from its cache a server
-sends everything at once, whatever the limit). Source: Kubernetes API Concepts, "Efficient
-detection of changes", "Streaming lists", "Resource versions".
+sends everything at once, whatever the limit). A label selector, as the API writes them, leaves
+all other objects out. Source: Kubernetes API Concepts, "Efficient detection of changes",
+"Streaming lists", "Resource versions".
 """
 
 from typing import Final, NamedTuple
@@ -34,26 +35,26 @@ _APIS: Final[dict[Resource, _Api]] = {
 }
 
 
-def page(resource: Resource, limit: int, token: str = "") -> Request:
+def page(resource: Resource, limit: int, token: str = "", selector: str = "") -> Request:
     """A page of the list of all objects; token, from the page before, continues it."""
-    query = {"limit": str(limit), **({"continue": token} if token else {})}
+    query = {"limit": str(limit), **({"continue": token} if token else {}), **_selected(selector)}
     return _request(resource, query, watch=False)
 
 
-def initial_stream(resource: Resource, timeout_s: int) -> Request:
+def initial_stream(resource: Resource, timeout_s: int, selector: str = "") -> Request:
     """A watch that begins with all objects there are, and a bookmark that says that these were all."""
     query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-    return _request(resource, {**query, **_watch(timeout_s)}, watch=True)
+    return _request(resource, {**query, **_watch(timeout_s), **_selected(selector)}, watch=True)
 
 
-def watch(resource: Resource, version: str, timeout_s: int) -> Request:
-    """A watch for all that happened after version."""
-    return _request(resource, {"resourceVersion": version, **_watch(timeout_s)}, watch=True)
+def watch(resource: Resource, version: str, timeout_s: int, selector: str = "") -> Request:
+    """A watch for all that happened after version. An object that a selector leaves from then on is said to be deleted."""
+    return _request(resource, {"resourceVersion": version, **_watch(timeout_s), **_selected(selector)}, watch=True)
 
 
-def one(resource: Resource, key: Key) -> Request:
+def one(resource: Resource, key: Key, selector: str = "") -> Request:
     """A list of one object or none: the role has list and watch, not get."""
-    query = urlencode({"fieldSelector": f"metadata.name={key.name}"})
+    query = urlencode({"fieldSelector": f"metadata.name={key.name}", **_selected(selector)})
     path = f"namespaces/{quote(key.namespace, safe='')}/{resource}" if key.namespace else resource
     return Request(f"{_APIS[resource].path}/{path}?{query}", watch=False)
 
@@ -71,6 +72,10 @@ def role_rule(resource: Resource) -> str:
 
 def _watch(timeout_s: int) -> dict[str, str]:
     return {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(timeout_s)}
+
+
+def _selected(selector: str) -> dict[str, str]:
+    return {"labelSelector": selector} if selector else {}
 
 
 def _request(resource: Resource, query: dict[str, str], *, watch: bool) -> Request:

@@ -5,8 +5,9 @@ is handed its piece. Nothing here is looked up again later.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
+from kdns.config.labels import Selector
 from kdns.dns.names import Name
 
 PodsMode: TypeAlias = Literal["disabled", "insecure", "verified"]
@@ -47,11 +48,48 @@ class ForwardSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiEndpoint:
+    """An API server by its URL; files in PEM, read again for each connection, "" for none."""
+
+    url: str
+    certificate: str = ""
+    key: str = ""
+    authorities: str = ""  # whose certificate it has to have; the system's where there is no file
+
+
+class ApiLimits(NamedTuple):
+    """How an API server is asked; 0 for no limit."""
+
+    rate: float = 0.0  # requests a second
+    burst: int = 0  # that may come at once at this rate; 0 for 10
+    in_flight: int = 0  # requests without an answer
+
+
+UNLIMITED: Final = ApiLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSource:
-    """An API server: from a kubeconfig, or in a pod the service account's."""
+    """An API server: from a kubeconfig, by its URL, or in a pod the service account's; the first that is given."""
 
     kubeconfig: str | None = None
     context: str | None = None
+    endpoint: ApiEndpoint | None = None
+    limits: ApiLimits = UNLIMITED
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """What of the cluster is read, and which of it exists: for all zones alike."""
+
+    pods: bool = False  # who has which address
+    endpoints: bool = True
+    empty_services: bool = True  # those with a ClusterIP are there without a ready endpoint, too
+    endpoint_pod_names: bool = False  # endpoints without a hostname have the name of their pod
+    topology: bool = False  # the topology zones of endpoints
+    labels: Selector = ()  # that Services, EndpointSlices and Pods have to have
+    namespace_labels: Selector = ()  # that Namespaces have to have, or nothing in them exists
+    patience_s: float = 5.0  # how long the start waits for all of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Parsing happens in the controller's loop: no answer waits for it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,6 +21,7 @@ from kdns.cluster import decode
 from kdns.cluster.counters import Counters
 from kdns.cluster.decode import DecodeError, DecodeOptions
 from kdns.cluster.objects import RESOURCES, Delta, Key, Object, Problem, Reset, Resource, Synced
+from kdns.cluster.selection import ALL, Selector, matches
 from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.sources import documents, files
 from kdns.sources.documents import Document
@@ -44,6 +45,9 @@ _RESOURCES: Final[dict[str, Resource]] = {
 _PROBLEMS_OF: Final[dict[str, Resource]] = {**_RESOURCES, "Endpoints": "endpointslices", "StatefulSet": "pods"}
 
 
+_ALL: Final[Mapping[Resource, Selector]] = {}
+
+
 class Loaded(NamedTuple):
     """What the files say."""
 
@@ -65,10 +69,12 @@ class ManifestSource:
         report: Callable[[Problem], None],
         log: FilteringBoundLogger,
         decode_options: DecodeOptions = decode.PLAIN,
+        selectors: Mapping[Resource, Selector] = _ALL,
     ) -> None:
+        """Takes, among others, selectors: of such a resource, objects without these labels aren't there."""
         self._paths = settings.paths
         self._emit, self._report, self._log = emit, report, log
-        self._options = decode_options
+        self._options, self._selectors = decode_options, selectors
         self._read: dict[str, tuple[files.Stamp, list[Document]]] = {}
         self._served: dict[str, files.Stamp] | None = None  # how the files looked that are served
         self._said: set[Any] = set()  # problems and the like of the last load, so that each is told once
@@ -112,7 +118,9 @@ class ManifestSource:
     def _take(self, seen: dict[str, files.Stamp]) -> None:
         """Reads what has changed and emits the whole. Raises SourceError with nothing emitted."""
         read = {path: self._documents(path, stamp) for path, stamp in seen.items()}
-        loaded = assemble([document for _, found in read.values() for document in found], self._options)
+        loaded = assemble(
+            [document for _, found in read.values() for document in found], self._options, self._selectors
+        )
         self._read, self._served, self.made_up = read, seen, loaded.made_up
         self._tell(loaded, len(read))
         self._is_current()
@@ -153,8 +161,8 @@ class ManifestSource:
             self._log.error("manifests_unreadable", reason=trouble, serving="the last good state")
 
 
-def assemble(read: list[Document], options: DecodeOptions) -> Loaded:
-    """The objects that the documents say, and that a cluster would have added."""
+def assemble(read: list[Document], options: DecodeOptions, selectors: Mapping[Resource, Selector] = _ALL) -> Loaded:
+    """The objects that the documents say, and that a cluster would have added, as far as selectors take them."""
     found: dict[tuple[str, Key], Found] = {}
     twice: list[tuple[Found, Found]] = []
     ignored: Counter[str] = Counter()
@@ -172,8 +180,10 @@ def assemble(read: list[Document], options: DecodeOptions) -> Loaded:
             twice.append((old, new))
         found[kind, new.key] = new
     completed = complete(tuple(found.values()))
-    objects, problems = _decoded(completed.objects, options)
-    _add_namespaces(objects, mentioned)
+    taken = tuple(each for each in completed.objects if _is_taken(each, selectors))
+    objects, problems = _decoded(taken, options)
+    if matches(selectors.get("namespaces", ALL), {}):
+        _add_namespaces(objects, mentioned, {key.name for kind, key in found if kind == "Namespace"})
     return Loaded(
         {name: tuple(objects[name].values()) for name in RESOURCES},
         completed.made_up,
@@ -181,6 +191,15 @@ def assemble(read: list[Document], options: DecodeOptions) -> Loaded:
         tuple(twice),
         ignored,
     )
+
+
+def _is_taken(found: Found, selectors: Mapping[Resource, Selector]) -> bool:
+    """Whether the selector of its resource takes an object."""
+    selector = selectors.get(_RESOURCES[found.kind], ALL)
+    if not selector:
+        return True
+    labels = found.value["metadata"].get("labels")
+    return matches(selector, labels if isinstance(labels, dict) else {})
 
 
 def _kind(value: Any) -> str:
@@ -233,10 +252,10 @@ def _decoded(
     return objects, problems
 
 
-def _add_namespaces(objects: dict[Resource, dict[Key, Object]], mentioned: set[str]) -> None:
-    """The namespaces that objects name exist, whether or not somebody wrote them down."""
+def _add_namespaces(objects: dict[Resource, dict[Key, Object]], mentioned: set[str], written: set[str]) -> None:
+    """The namespaces that objects name exist, without labels, where nobody wrote them down."""
     mentioned |= {made.key.namespace for resource in RESOURCES for made in objects[resource].values()}
-    for name in sorted(mentioned - {key.name for key in objects["namespaces"]} - {""}):
+    for name in sorted(mentioned - written - {""}):
         made, _ = decode.item("namespaces", msgspec.json.encode({"metadata": {"name": name}}))
         if made is not None:
             objects["namespaces"][made.key] = made

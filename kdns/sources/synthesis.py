@@ -276,7 +276,9 @@ def _slices(of: Found, endpoints: Iterable[_Endpoint]) -> Iterator[Found]:
     for number, ((family, _), (ports, items)) in enumerate(groups.items()):
         # A dot, so that no slice that Kubernetes named has the same name: it writes NAME-SUFFIX.
         key = Key(of.key.namespace, f"{of.key.name}.{number}")
-        metadata = {"name": key.name, "namespace": key.namespace, "labels": {_SERVICE_LABEL: of.key.name}}
+        # As the controllers have it, slices have the labels of what they are made of.
+        labels = {**_mapping(of.value, "metadata", "labels"), _SERVICE_LABEL: of.key.name}
+        metadata = {"name": key.name, "namespace": key.namespace, "labels": labels}
         value = {"metadata": metadata, "addressType": family, "endpoints": items, "ports": ports}
         yield Found("EndpointSlice", key, value, of.place)
 

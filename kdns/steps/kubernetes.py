@@ -9,7 +9,7 @@ What a name denotes is zone.schema's; how octets of an upstream continue an answ
 from typing import Final
 
 from kdns.config.directives.kubernetes import Kubernetes as Settings
-from kdns.dns import names, types
+from kdns.dns import types
 from kdns.dns.foreign import ForeignError
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
@@ -20,6 +20,25 @@ from kdns.zone.index import Index
 from kdns.zone.schema import Zone
 
 NAME: Final = "kubernetes"
+
+
+def make(settings: Settings, around: Around) -> "Kubernetes":
+    """The step of one directive: its zones, of the cluster that all of them share."""
+    return Kubernetes(around.index, zone_of(settings, around.addresses), around.entrance)
+
+
+def zone_of(settings: Settings, addresses: tuple[bytes, ...]) -> Zone:
+    """The zone that a directive describes; addresses are the server's own, 4 or 16 octets, for NS and ns.dns."""
+    return Zone(
+        origins=settings.origins,
+        reverse=settings.reverse,
+        fallthrough=settings.fallthrough,
+        ttl=settings.ttl_s,
+        pods=settings.pods,
+        addresses=addresses,
+        namespaces=frozenset(bytes((len(each),)) + each.lower().encode("ascii") for each in settings.namespaces),
+        zonal=settings.zonal,
+    )
 
 
 class Kubernetes:
@@ -80,17 +99,3 @@ def _spliced(query: Query, prefix: Answer, octets: bytes) -> Answer:
     except ForeignError as error:
         text = f"the reply for the target can't be used: {error}"
         return prefix._replace(rcode=types.SERVFAIL, error=ExtendedError(types.EDE_OTHER, text))
-
-
-def make(settings: Settings, around: Around) -> Kubernetes:
-    """The step of the directive."""
-    arpa = names.from_text("arpa")
-    zone = Zone(
-        origins=tuple(each for each in settings.zones if not names.is_below(each, arpa)),
-        reverse=tuple(each for each in settings.zones if names.is_below(each, arpa)),
-        fallthrough=settings.fallthrough,
-        ttl=settings.ttl_s,
-        pods=settings.pods,
-        addresses=around.addresses,
-    )
-    return Kubernetes(around.index, zone, around.entrance)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdns.cluster.compiler import REQUIRED, CompileOptions, Compiler
@@ -24,7 +24,7 @@ from kdns.cluster.objects import (
 from kdns.zone import entry as zone
 from kdns.zone.entry import NAMESPACE_ENTRY, POD_ENTRY, Entry, Kind, Owner, Port, namespace_owner, pod_owner
 from kdns.zone.patch import Patch
-from tests.cluster.histories import after, from_nothing, histories
+from tests.cluster.histories import Objects, after, histories
 
 WEB = Key("shop", "web")
 STAMP = Stamp("u", "1")
@@ -68,19 +68,60 @@ def batches(draw: st.DrawFn, history: list[Delta]) -> Iterable[list[Delta]]:
 # The laws
 
 
-@given(st.data(), histories, st.booleans())
-def test_entries_follow_from_the_objects_alone(data: st.DataObject, history: list[Delta], verified: bool) -> None:
-    compiler, begun = (Compiler(CompileOptions(verified)) for _ in range(2))
-    for batch in data.draw(st.composite(batches)(history)):
+def expected(there: Objects, options: CompileOptions) -> dict[Owner, Entry]:
+    """The entries of all objects there are, written out plainly."""
+    spaces = {key.name for key in there["namespaces"]}
+    shown = set(spaces)
+    if not options.listed_namespaces:
+        spaces |= {key.namespace for key in there["services"]}
+        spaces |= {key.namespace for key in there["pods"]} if options.pods_verified else set()
+        shown |= {key.namespace for resource in RESOURCES for key in there[resource]}
+    entries = {namespace_owner(space): NAMESPACE_ENTRY for space in spaces}
+    pods = [pod for pod in there["pods"].values() if isinstance(pod, Pod) and pod.key.namespace in shown]
+    if options.pods_verified:
+        entries |= {pod_owner(pod.key.namespace, address): POD_ENTRY for pod in pods for address in pod.addresses}
+    slices = [each for _, each in sorted(there["endpointslices"].items()) if isinstance(each, EndpointSlice)]
+    slices = [each for each in slices if each.service and options.endpoints]
+    for key in {*there["services"], *(Key(each.key.namespace, each.service) for each in slices)}:
+        own = tuple(each.packed for each in slices if (each.key.namespace, each.service) == key)
+        made = expected_service(there["services"].get(key), own, options)
+        if made is not None and key.namespace in shown:
+            entries[zone.service_owner(key.namespace, key.name)] = zone.pack_service(made)
+    return entries
+
+
+def expected_service(found: object, slices: tuple[bytes, ...], options: CompileOptions) -> zone.Service | None:
+    if not isinstance(found, Service):
+        return zone.Service(Kind.SLICES_ONLY, slices=slices)
+    kind = Kind.EXTERNAL_NAME if found.external_name else Kind.HEADLESS if found.headless else Kind.CLUSTER_IP
+    if kind == Kind.CLUSTER_IP and not (options.empty_services or any(zone.unpack_slice(each)[2] for each in slices)):
+        return None
+    v4, v6 = (b"".join(ip for ip in found.cluster_ips if len(ip) == size) for size in (4, 16))
+    target = found.target if kind == Kind.EXTERNAL_NAME else b""
+    return zone.Service(kind, v4, v6, target, found.ports, slices)
+
+
+every_option = st.builds(CompileOptions, *[st.booleans()] * len(CompileOptions._fields))
+
+
+@settings(max_examples=300)
+@given(st.data(), histories, every_option)
+def test_entries_follow_from_the_objects_alone(
+    data: st.DataObject, history: list[Delta], options: CompileOptions
+) -> None:
+    compiler = Compiler(options)
+    first = data.draw(st.sampled_from([(), ALL_SYNCED]))
+    for batch in data.draw(st.composite(batches)([*first, *history])):
         compiler.apply(batch, now=0)
     compiler.apply(ALL_SYNCED, now=0)
-    begun.apply([*from_nothing(after(history)), *ALL_SYNCED], now=0)
-    assert compiler.image().entries == begun.image().entries
+    assert compiler.image().entries == expected(after(history), options)
 
 
-@given(st.data(), histories, st.booleans())
-def test_patches_lead_from_nothing_to_the_image(data: st.DataObject, history: list[Delta], verified: bool) -> None:
-    compiler, entries = Compiler(CompileOptions(verified)), dict[Owner, Entry]()
+@given(st.data(), histories, every_option)
+def test_patches_lead_from_nothing_to_the_image(
+    data: st.DataObject, history: list[Delta], options: CompileOptions
+) -> None:
+    compiler, entries = Compiler(options), dict[Owner, Entry]()
     at = (0, 0)
     for batch in data.draw(st.composite(batches)([*ALL_SYNCED, *history] if data.draw(st.booleans()) else history)):
         patch = compiler.apply(batch, now=data.draw(st.integers(0, 50)))
@@ -238,3 +279,53 @@ def test_every_resource_can_be_required() -> None:
     compiler = Compiler(VERIFIED, required=RESOURCES)
     assert compiler.apply(ALL_SYNCED, now=1) is None
     assert compiler.apply([Synced("pods")], now=1) is not None
+
+
+# What options leave out
+
+
+NAMESPACE = Namespace(Key("", "shop"), STAMP)
+SELECTED = CompileOptions(pods_verified=True, listed_namespaces=True)
+
+
+def test_a_namespace_that_comes_or_goes_takes_all_in_it_along() -> None:
+    pod = Pod(Key("shop", "p"), STAMP, (TEN,))
+    objects = put(Service(WEB, STAMP, (TEN,)), slice_of("s", ONE, service="other"), pod)
+    compiler = compiler_of(*objects, options=SELECTED)
+    assert compiler.image().entries == {}
+    patch = compiler.apply(put(NAMESPACE), now=1)
+    assert patch is not None
+    owners = {OWNER, zone.service_owner("shop", "other"), namespace_owner("shop"), pod_owner("shop", TEN)}
+    assert set(patch.puts) == owners
+    patch = compiler.apply([Drop("namespaces", NAMESPACE.key)], now=2)
+    assert patch is not None
+    assert (patch.puts, set(patch.drops)) == ({}, owners)
+
+
+def test_a_namespace_that_only_changes_touches_nothing() -> None:
+    compiler = compiler_of(*put(NAMESPACE, Service(WEB, STAMP, (TEN,))), options=SELECTED)
+    assert compiler.apply(put(NAMESPACE._replace(stamp=Stamp("u", "2"), labels=(("a", "b"),))), now=9) is None
+
+
+def test_a_service_without_ready_endpoints_can_be_left_out() -> None:
+    service, none = Service(WEB, STAMP, (TEN,)), zone.pack_slice(4, (HTTP,), ())
+    assert OWNER not in entries_of(service, slice_of("s", none), empty_services=False)
+    assert OWNER in entries_of(service, slice_of("s", none), slice_of("t", ONE), empty_services=False)
+    assert OWNER in entries_of(Service(WEB, STAMP, headless=True), slice_of("s", none), empty_services=False)
+    assert OWNER in entries_of(Service(WEB, STAMP, external_name="example.com"), empty_services=False)
+
+
+def test_a_service_left_out_comes_with_its_first_ready_endpoint() -> None:
+    compiler = compiler_of(*put(Service(WEB, STAMP, (TEN,))), options=CompileOptions(empty_services=False))
+    patch = compiler.apply(put(slice_of("s", ONE)), now=1)
+    assert patch is not None
+    assert set(patch.puts) == {OWNER}
+    patch = compiler.apply([Drop("endpointslices", Key("shop", "s"))], now=2)
+    assert patch is not None
+    assert patch.drops == (OWNER,)
+
+
+def test_slices_can_be_left_out() -> None:
+    entries = entries_of(Service(WEB, STAMP, headless=True), slice_of("s", ONE), endpoints=False)
+    assert service_of(entries) == zone.Service(Kind.HEADLESS)
+    assert entries_of(slice_of("s", ONE), endpoints=False) == {}

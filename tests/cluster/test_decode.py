@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kdns.cluster import decode
 from kdns.cluster.decode import DecodeError, DecodeOptions
 from kdns.cluster.objects import EndpointSlice, Key, Namespace, Pod, Problem, Resource, Service, Stamp
-from kdns.zone.entry import Port, pack_slice
+from kdns.zone.entry import Port, pack_slice, pack_zoned
 
 META = {"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "7"}
 WEB = Key("shop", "web")
@@ -172,6 +172,28 @@ def test_endpoint_is_named_by_hostname_then_pod(endpoint: Any, plain: bytes, wit
     endpoints = [{"addresses": ["10.0.0.1"]} | endpoint]
     assert endpoint_slice(endpoints)[0].packed == pack_slice(4, (), [(TEN, plain)])
     assert endpoint_slice(endpoints, endpoint_pod_names=True)[0].packed == pack_slice(4, (), [(TEN, with_pod_names)])
+
+
+def test_topology_zones_are_read_where_they_are_asked_for() -> None:
+    target = {"kind": "Pod", "name": "p"}
+    endpoints = [
+        {"addresses": ["10.0.0.1"], "zone": "EU.West", "targetRef": target},
+        {"addresses": ["10.0.0.2"], "hostname": "h"},
+        {"addresses": ["10.0.0.3"], "zone": "away", "conditions": {"ready": False}},
+    ]
+    twenty = bytes((10, 0, 0, 2))
+    assert endpoint_slice(endpoints)[0].packed == pack_slice(4, (), [(TEN, b""), (twenty, b"h")])
+    zoned = endpoint_slice(endpoints, zones=True)[0].packed
+    assert zoned == pack_zoned(4, (), [(TEN, b"", b"eu.west"), (twenty, b"h", b"")])
+    named = endpoint_slice(endpoints, zones=True, endpoint_pod_names=True)[0].packed
+    assert named == pack_zoned(4, (), [(TEN, b"p", b"eu.west"), (twenty, b"h", b"")])
+
+
+@pytest.mark.parametrize("zone", ["é", "z" * 256])
+def test_topology_zone_that_is_none_is_left_out(zone: str) -> None:
+    made, problems = endpoint_slice([{"addresses": ["10.0.0.1"], "zone": zone}], zones=True)
+    assert made.packed == pack_slice(4, (), [(TEN, b"")])
+    assert [field for field, _ in problems] == ["endpoints[0].zone"]
 
 
 @pytest.mark.parametrize("hostname", ["h" * 64, "Upper", "a.b", "-a", "a-", "a_b", "a\n", "é"])

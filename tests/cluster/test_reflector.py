@@ -84,6 +84,27 @@ def test_the_first_request_is_for_a_page(resource: Resource, path: str) -> None:
     assert asked(reflector_of(Cluster(), resource)) == f"{path}?limit=500"
 
 
+def test_every_request_asks_for_the_selected_alone() -> None:
+    cluster = Cluster()
+    reflector = Reflector(
+        "services", known=cluster.stamp, random=lambda: 1.0, report=cluster.problems.append, selector="a"
+    )
+    asked: list[Request | Wait] = [reflector.next(0)]
+    for deltas in reflector.page(page(5, service("web", 3), token="t"), 0):
+        cluster.apply(deltas)
+    asked += [reflector.ahead or Wait(0), reflector.next(0)]
+    reflector.refused(410, status(410, "Expired"), None, 0)
+    asked.append(reflector.next(60))
+    reflector.opened(60)
+    reflector.line(bookmark(6, end=True), 60)
+    asked.append(reflector.next(60))
+    reflector.rereads.want(Key("shop", "x"), 60)
+    again = reflector.reread(60)
+    reflector.failed("reset by peer", 60)
+    asked += [again.request if again else Wait(0), reflector.next(1000)]
+    assert [isinstance(each, Request) and each.target.endswith("labelSelector=a") for each in asked] == [True] * 7
+
+
 def test_a_list_whose_token_expired_is_asked_for_as_a_stream() -> None:
     assert asked(streaming(Cluster()), 99.0) == (
         "/api/v1/services?sendInitialEvents=true&resourceVersionMatch=NotOlderThan"

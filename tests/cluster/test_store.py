@@ -81,6 +81,17 @@ def seen(store: Store) -> object:
     )
 
 
+@given(histories)
+def test_what_is_in_a_namespace_is_what_there_is_of_it_in_everything(history: list[Delta]) -> None:
+    store = store_of(*history)
+    everything = store.everything()
+    for namespace in ("n", "m", "never"):
+        within = store.within(namespace)
+        assert within.services == {key for key in everything.services if key.namespace == namespace}
+        assert within.pods == {pod for pod in everything.pods if pod[0] == namespace}
+        assert within.namespaces == set()
+
+
 def test_what_never_was_is_not_there() -> None:
     store = Store()
     assert (store.get("pods", WEB), store.stamp("pods", WEB), store.service(WEB)) == (None, None, None)

@@ -21,6 +21,16 @@ def test_names_from_the_cluster_cant_change_a_target() -> None:
     )
 
 
+def test_every_target_asks_for_the_selected_alone() -> None:
+    asked = (
+        targets.page("services", 1, "t", "a in (b),!c"),
+        targets.initial_stream("services", 300, "a in (b),!c"),
+        targets.watch("services", "5", 300, "a in (b),!c"),
+        targets.one("services", Key("n", "s"), "a in (b),!c"),
+    )
+    assert all(each.target.endswith("&labelSelector=a+in+%28b%29%2C%21c") for each in asked)
+
+
 def test_a_rule_names_group_and_resource() -> None:
     assert targets.role_rule("endpointslices") == (
         '{apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"]}'

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kdns.cluster.decode import PLAIN
 from kdns.cluster.objects import EndpointSlice, Pod, Service
+from kdns.config.labels import parse
 from kdns.sources.documents import read
 from kdns.sources.manifests import Loaded, assemble
 from kdns.zone.entry import slice_addresses, unpack_slice
@@ -18,8 +19,10 @@ WEB = "{kind: Service, metadata: {name: web}, spec: {clusterIP: 10.96.0.5, selec
 HEADLESS = "{kind: Service, metadata: {name: db}, spec: {clusterIP: None, selector: {app: db}, ports: [{name: sql, port: 5432}]}}"
 
 
-def load(*documents: str) -> Loaded:
-    return assemble(read("\n---\n".join(documents).encode(), "a.yaml"), PLAIN)
+def load(*documents: str, **selectors: str) -> Loaded:
+    """What the documents come to; selectors by resource."""
+    parsed: Any = {resource: parse(text) for resource, text in selectors.items()}
+    return assemble(read("\n---\n".join(documents).encode(), "a.yaml"), PLAIN, parsed)
 
 
 def pod(name: str, rest: str = "status: {podIP: 10.1.0.1}", labels: str = "app: web") -> str:
@@ -258,3 +261,26 @@ KINDS = st.sampled_from(["Namespace", "Service", "EndpointSlice", "Endpoints", "
 def test_objects_of_any_shape_are_taken_in_or_left_out(shapes: list[tuple[str, dict[str, Any]]]) -> None:
     lines = [json.dumps({"kind": kind, **fields}, ensure_ascii=False) for kind, fields in shapes]
     load(WEB, HEADLESS, stateful("replicas: 1"), *lines)
+
+
+# Selected objects
+
+
+def keys_of(loaded: Loaded, resource: Any) -> list[str]:
+    return [each.key.name for each in loaded.objects[resource]]
+
+
+def test_only_what_a_selector_takes_is_there() -> None:
+    labelled = WEB.replace("{name: web}", "{name: web, labels: {tier: front}}")
+    loaded = load(labelled, HEADLESS, pod("p"), services="tier=front", endpointslices="tier=front")
+    assert keys_of(loaded, "services") == ["web"]
+    assert endpoints(loaded, "web") == ["10.1.0.1 - :80/tcp"]  # slices have their Service's labels
+    assert keys_of(loaded, "pods") == ["p"]
+    assert keys_of(load(labelled, HEADLESS, services="tier!=front"), "services") == ["db"]
+
+
+def test_a_namespace_that_nobody_wrote_has_no_labels() -> None:
+    written = "{kind: Namespace, metadata: {name: shop, labels: {open: yes}}}".replace("yes", '"yes"')
+    service = WEB.replace("{name: web}", "{name: web, namespace: shop}")
+    assert keys_of(load(written, service, WEB, namespaces="open=yes"), "namespaces") == ["shop"]
+    assert keys_of(load(written, service, WEB, namespaces="!open"), "namespaces") == ["default"]

@@ -1,18 +1,20 @@
 """The cluster's zone as a step: a table of (question, outcome), and what becomes of targets outside the zone."""
 
 import socket
+from typing import Any
 
 import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
 
+from kdns.config.directives.kubernetes import Kubernetes as Settings
 from kdns.dns import types
-from kdns.dns.names import Name, from_text
+from kdns.dns.names import ROOT, Name, from_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.steps.chain import Answered, Done, Entrance, Failed, Outcome, Peer, Relayed, Request, compose
-from kdns.steps.kubernetes import Kubernetes
+from kdns.steps.kubernetes import Kubernetes, make, zone_of
 from kdns.zone.entry import (
     NAMESPACE_ENTRY,
     Entry,
@@ -253,3 +255,97 @@ def test_without_an_entrance_the_steps_behind_are_asked_for_targets() -> None:
     outcome = compose([Kubernetes(loaded(), ZONE), behind])(request("ext.shop.svc.cluster.local."), print)
     assert isinstance(outcome, Answered)
     assert [query.qname for query in behind.asked] == [EXTERNAL]
+
+
+# Made of a directive's settings
+
+
+CLUSTER = Settings(zones=(from_text("cluster.local"),))
+
+
+@pytest.mark.parametrize(
+    ("options", "zone"),
+    [
+        ({}, Zone((from_text("cluster.local"),), (), (), 5, "disabled")),
+        (
+            {"zones": (from_text("10.in-addr.arpa"), from_text("b.c"), from_text("c"))},
+            Zone((from_text("b.c"), from_text("c")), (from_text("10.in-addr.arpa"),), (), 5, "disabled"),
+        ),
+        (
+            {"fallthrough": (ROOT,), "ttl_s": 30, "pods": "verified", "zonal": True},
+            Zone((from_text("cluster.local"),), (), (ROOT,), 30, "verified", zonal=True),
+        ),
+        (
+            {"namespaces": ("shop", "Web")},
+            Zone((from_text("cluster.local"),), (), (), 5, "disabled", namespaces=frozenset((b"\4shop", b"\3web"))),
+        ),
+    ],
+)
+def test_a_directive_is_the_zone_that_it_describes(options: dict[str, object], zone: Zone) -> None:
+    assert zone_of(CLUSTER.replaced(**options), ()) == zone
+
+
+def test_the_servers_own_addresses_are_its_name_servers() -> None:
+    made = zone_of(CLUSTER, (CLUSTER_IP, socket.inet_aton("169.254.20.10")))
+    assert made.addresses == (CLUSTER_IP,)
+
+
+class Around:
+    """Nothing of the surroundings but what the step may use."""
+
+    def __init__(self, behind: Behind) -> None:
+        self.index = loaded()
+        self.addresses = (socket.inet_aton("192.0.2.53"),)
+        self.entrance = Entrance()
+        self.entrance.lead_to(compose([behind]))
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "qtype", "rcode"),
+    [
+        ({}, "web.shop.svc.cluster.local.", types.A, types.NOERROR),
+        ({"namespaces": ("shop",)}, "web.shop.svc.cluster.local.", types.A, types.NOERROR),
+        ({"namespaces": ("other",)}, "web.shop.svc.cluster.local.", types.A, types.NXDOMAIN),
+        ({"namespaces": ("other",)}, "shop.svc.cluster.local.", types.A, types.NXDOMAIN),
+        ({"namespaces": ("other",), "fallthrough": (ROOT,)}, "web.shop.svc.cluster.local.", types.A, None),
+        ({"zones": (from_text("b.c"), from_text("10.in-addr.arpa"))}, "web.shop.svc.b.c.", types.A, types.NOERROR),
+        ({"zones": (from_text("b.c"),)}, "web.shop.svc.cluster.local.", types.A, None),
+        (
+            {"zones": (*CLUSTER.zones, from_text("10.in-addr.arpa"))},
+            "10.0.96.10.in-addr.arpa.",
+            types.PTR,
+            types.NOERROR,
+        ),
+        (
+            {"zones": (*CLUSTER.zones, from_text("10.in-addr.arpa")), "namespaces": ("other",)},
+            "10.0.96.10.in-addr.arpa.",
+            types.PTR,
+            types.NXDOMAIN,
+        ),
+        ({"pods": "disabled"}, "10-0-0-1.shop.pod.cluster.local.", types.A, types.NXDOMAIN),
+        ({"pods": "insecure"}, "10-0-0-1.shop.pod.cluster.local.", types.A, types.NOERROR),
+        ({"pods": "insecure", "namespaces": ("other",)}, "1-2-3-4.shop.pod.cluster.local.", types.A, types.NXDOMAIN),
+        ({"pods": "verified"}, "10-0-0-1.shop.pod.cluster.local.", types.A, types.NXDOMAIN),
+        ({}, "ns.dns.cluster.local.", types.A, types.NOERROR),
+    ],
+)
+def test_a_step_answers_as_its_directive_says(
+    options: dict[str, object], name: str, qtype: int, rcode: int | None
+) -> None:
+    behind = Behind(FOREIGN)
+    around: Any = Around(behind)
+    step = make(CLUSTER.replaced(**options), around)
+    outcome = compose([step, behind])(request(name, qtype), lambda _outcome: None)
+    if rcode is None:
+        assert outcome == FOREIGN
+    else:
+        assert isinstance(outcome, Answered)
+        assert outcome.answer.rcode == rcode
+        assert bool(outcome.answer.answers) == (rcode == types.NOERROR)
+
+
+def test_a_made_step_asks_for_targets_at_the_entrance() -> None:
+    behind, beside = Behind(Answered(Answer(types.NXDOMAIN))), Behind(FOREIGN)
+    around: Any = Around(behind)
+    compose([make(CLUSTER, around), beside])(request("ext.shop.svc.cluster.local."), lambda _outcome: None)
+    assert ([query.qname for query in behind.asked], beside.asked) == ([EXTERNAL], [])

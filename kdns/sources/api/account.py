@@ -1,4 +1,4 @@
-"""Accounts: whose credentials requests carry, a kubeconfig's or the pod's.
+"""Accounts: whose credentials requests carry, a kubeconfig's, a client certificate's or the pod's.
 
 A kubeconfig is read here where its user is plain, else by a child process (login says why), again
 before what it gave expires and after a 401. While that fails, what is still good is used. Knows nothing of what is in a
@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from kdns.config.settings import ClusterSource
+from kdns.config.settings import ApiEndpoint, ClusterSource
 from kdns.sources.api.answer import Answer
 from kdns.sources.credentials import Account, ClientCertificate, Credentials, InPod, TokenFile
 from kdns.sources.errors import SourceError
@@ -25,13 +25,43 @@ _EARLY_S: Final = 60.0  # before it expires a token is renewed, so that none exp
 
 
 def account_of(settings: ClusterSource, environment: Mapping[str, str]) -> Account:
-    """The kubeconfig's account where one or a context is named, else the pod's. Raises SourceError."""
+    """The kubeconfig's account where one or a context is named, else that of a URL, else the pod's. Raises SourceError."""
     if settings.kubeconfig is None and settings.context is None:
-        return InPod(environment)
+        return InPod(environment) if settings.endpoint is None else EndpointAccount(settings.endpoint)
     # Imported here, as it brings the YAML parser, which a pod has no use for.
     from kdns.sources.api.kubeconfig import locate  # noqa: PLC0415
 
     return KubeconfigAccount(locate(settings.kubeconfig, environment), settings.context)
+
+
+class EndpointAccount:
+    """The account that a client certificate is, or nobody's."""
+
+    __slots__ = ("_credentials",)
+
+    def __init__(self, endpoint: ApiEndpoint) -> None:
+        """Raises SourceError where the URL is none, or a file isn't there."""
+        for path in filter(None, (endpoint.certificate, endpoint.key, endpoint.authorities)):
+            if not Path(path).is_file():
+                raise SourceError(f"{path}: no such file, expected PEM for the API server {endpoint.url}")
+        client = ClientCertificate(endpoint.certificate, endpoint.key) if endpoint.certificate else None
+        self._credentials = Credentials(_url(endpoint), ca=endpoint.authorities, client=client)
+        self._credentials.peer()
+
+    async def credentials(self) -> Credentials:
+        """The same each time; the files are read again for each connection."""
+        return self._credentials
+
+    def refused(self, credentials: Credentials) -> None:
+        """Nothing can be done about it; files that somebody mends are read again anyway."""
+
+
+def _url(endpoint: ApiEndpoint) -> str:
+    """The URL, whose scheme may be left out, as client-go has it: https where TLS is configured."""
+    if "://" in endpoint.url:
+        return endpoint.url.rstrip("/")
+    scheme = "https" if endpoint.certificate or endpoint.authorities else "http"
+    return f"{scheme}://{endpoint.url.rstrip('/')}"
 
 
 class KubeconfigAccount:

@@ -8,7 +8,7 @@ for them. Decides nothing of what to ask or when to ask again. Trouble is logged
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from random import SystemRandom
 from typing import Any, Final, NamedTuple, Protocol
@@ -18,9 +18,11 @@ from kdns.cluster.decode import DecodeOptions
 from kdns.cluster.objects import Delta, Key, Problem, Resource, Stamp
 from kdns.cluster.reflector import LIST_IDLE_S, Reflector, Wait
 from kdns.cluster.rereads import NEVER
+from kdns.cluster.selection import ALL, Selector, written
 from kdns.cluster.targets import Request
 from kdns.config.settings import ClusterSource
 from kdns.sources.api.account import account_of
+from kdns.sources.api.pacing import Pace
 from kdns.sources.credentials import Account, Credentials
 from kdns.sources.errors import SourceError
 from kdns.sources.status import ResourceStatus
@@ -29,6 +31,8 @@ from kdns.sources.wire import Lines, Link, OversizeError, Response, SilenceError
 _PAGE_LIMIT_BYTES: Final = 64 << 20  # 500 full slices are some 30 MB; what is larger is asked for in smaller pages
 _STRETCH_S: Final = 0.01  # of decoding, before others get their turn
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"kdns/{__version__}"}
+
+_ALL: Final[Mapping[Resource, Selector]] = {}
 
 Emit = Callable[[list[Delta]], None]
 
@@ -55,12 +59,15 @@ class ApiSource:
         report: Callable[[Problem], None],
         log: Log,
         account: Account | None = None,
+        selectors: Mapping[Resource, Selector] = _ALL,
     ) -> None:
-        """Takes, among others, stamp: which state of an object was last emitted; and account: in place of the settings'.
+        """Takes, among others, stamp: which state of an object was last emitted; account: in place of the settings';
+        and selectors: of such a resource, objects without these labels aren't there.
 
         Optional resources never hold up Synced. Raises SourceError where there is no such kubeconfig, or no pod.
         """
         self._account = account or account_of(settings, os.environ)
+        pace = Pace(settings.limits, _now)
         self._feeds = {
             resource: _Feed(
                 Reflector(
@@ -70,8 +77,10 @@ class ApiSource:
                     report=report,
                     options=decode_options,
                     optional=resource in optional,
+                    selector=written(selectors.get(resource, ALL)),
                 ),
                 self._account,
+                pace,
                 emit,
                 log,
             )
@@ -108,6 +117,7 @@ class _Feed:
         "_emit",
         "_link",
         "_log",
+        "_pace",
         "_reflector",
         "_rereading",
         "_since",
@@ -115,9 +125,10 @@ class _Feed:
         "_told_trouble",
     )
 
-    def __init__(self, reflector: Reflector, account: Account, emit: Emit, log: Log) -> None:
+    def __init__(self, reflector: Reflector, account: Account, pace: Pace, emit: Emit, log: Log) -> None:
         self._reflector = reflector
         self._account = account
+        self._pace = pace
         self._emit = emit
         self._log = log
         self._link = Link()
@@ -184,9 +195,10 @@ class _Feed:
         headers = {**_HEADERS, **credentials.headers()}
         limit_bytes = None if request.watch else _PAGE_LIMIT_BYTES
         target = credentials.base + request.target
-        response = await link.get(credentials.peer(), target, headers, idle_s=LIST_IDLE_S, limit_bytes=limit_bytes)
-        opened = request.watch and response.status == 200
-        return _Answer(response, credentials, b"" if opened else await response.read(LIST_IDLE_S))
+        async with self._pace.turn():
+            response = await link.get(credentials.peer(), target, headers, idle_s=LIST_IDLE_S, limit_bytes=limit_bytes)
+            opened = request.watch and response.status == 200
+            return _Answer(response, credentials, b"" if opened else await response.read(LIST_IDLE_S))
 
     async def _get_ahead(self, request: Request) -> "_Answer | SourceError":
         try:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kdns.config.settings import ClusterSource
+from kdns.config.settings import ApiEndpoint, ClusterSource
 from kdns.sources.api import account as account_module
 from kdns.sources.api.account import KubeconfigAccount, account_of
-from kdns.sources.credentials import InPod
+from kdns.sources.credentials import ClientCertificate, Credentials, InPod
 from kdns.sources.errors import SourceError
 from tests.sources.api.kubeconfigs import add_plugin, runs, says, write
 
@@ -108,6 +108,46 @@ def test_the_account_is_the_pods_unless_a_kubeconfig_or_context_is_named(tmp_pat
     assert isinstance(account_of(ClusterSource(), pod), InPod)
     assert isinstance(account_of(ClusterSource(context="lab"), pod), KubeconfigAccount)
     assert isinstance(account_of(ClusterSource(kubeconfig=str(tmp_path / "config")), {}), KubeconfigAccount)
+
+
+def test_an_endpoint_is_spoken_to_with_its_client_certificate(tmp_path: Path) -> None:
+    files = {name: str(tmp_path / name) for name in ("certificate", "key", "authorities")}
+    for path in files.values():
+        Path(path).write_text("-")
+    source = ClusterSource(endpoint=ApiEndpoint("https://192.0.2.1:6443/", **files))
+    account = account_of(source, {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBECONFIG": "none"})
+    assert asyncio.run(account.credentials()) == Credentials(
+        "https://192.0.2.1:6443",
+        ca=files["authorities"],
+        client=ClientCertificate(files["certificate"], files["key"]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "authorities", "server"),
+    [
+        ("192.0.2.1:8080", False, "http://192.0.2.1:8080"),
+        ("192.0.2.1:6443", True, "https://192.0.2.1:6443"),
+        ("http://192.0.2.1", True, "http://192.0.2.1"),
+    ],
+)
+def test_an_endpoints_scheme_follows_from_its_tls(url: str, *, authorities: bool, server: str, tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("-")
+    endpoint = ApiEndpoint(url, authorities=str(tmp_path / "ca") if authorities else "")
+    assert asyncio.run(account_of(ClusterSource(endpoint=endpoint), {}).credentials()).server == server
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "message"),
+    [
+        (ApiEndpoint("ftp://192.0.2.1"), "expected https://HOST:PORT"),
+        (ApiEndpoint("https://"), "expected https://HOST:PORT"),
+        (ApiEndpoint("https://192.0.2.1", "/none/cert", "/none/key"), "/none/cert: no such file, expected PEM for"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_said_at_once(endpoint: ApiEndpoint, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        account_of(ClusterSource(endpoint=endpoint), {})
 
 
 def test_the_client_library_stays_out_of_this_process_and_the_parser_out_of_a_pods() -> None:

@@ -1,0 +1,45 @@
+"""Demand: which resources are read, how, and what is made of them, as the operator's settings have it.
+
+One place where the settings become what sources, decoding and compiler each take. Pure.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kdns.cluster.compiler import CompileOptions
+from kdns.cluster.decode import DecodeOptions
+from kdns.cluster.objects import Resource
+from kdns.cluster.selection import Selector
+from kdns.config.settings import ReadSettings
+
+
+class Demand(NamedTuple):
+    """What a source and a compiler are made with."""
+
+    resources: tuple[Resource, ...]  # that are read
+    required: tuple[Resource, ...]  # of which all has to be seen before anything is published
+    selectors: Mapping[Resource, Selector]  # what is read of them; all where there is none
+    decode: DecodeOptions
+    compile: CompileOptions
+
+
+def demand_of(reading: ReadSettings) -> Demand:
+    """The demand of these settings. Pods are never waited for: a role may not allow them."""
+    required: tuple[Resource, ...] = ("namespaces", "services")
+    if reading.endpoints:
+        required += ("endpointslices",)
+    resources: tuple[Resource, ...] = (*required, "pods") if reading.pods else required
+    # Selected by the Namespace's own labels, all others by theirs, as CoreDNS does.
+    selectors = {each: reading.namespace_labels if each == "namespaces" else reading.labels for each in resources}
+    return Demand(
+        resources,
+        required,
+        {resource: selector for resource, selector in selectors.items() if selector},
+        DecodeOptions(endpoint_pod_names=reading.endpoint_pod_names, zones=reading.topology),
+        CompileOptions(
+            pods_verified=reading.pods,
+            listed_namespaces=bool(reading.namespace_labels),
+            endpoints=reading.endpoints,
+            empty_services=reading.empty_services,
+        ),
+    )
