@@ -5,7 +5,7 @@ it may be where kdns will run; what CoreDNS would do otherwise is information.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kdns.config import keys, parser, servers, table
 from kdns.config.declarations import Settings
@@ -19,6 +19,10 @@ from kdns.config.syntax import ERROR, INFO, WARNING, Place, Problem, ServerBlock
 from kdns.config.table import Stated
 from kdns.dns import names
 from kdns.dns.names import Name
+
+# As kubectl prints a ConfigMap.
+_MANIFEST: Final = (b"apiVersion:", b'{\n    "apiVersion":')
+_OF_MANIFEST: Final = "the Corefile of a ConfigMap is what kubectl get -o 'jsonpath={.data.Corefile}' prints"
 
 
 class Machine(NamedTuple):
@@ -42,16 +46,20 @@ class Checked(NamedTuple):
 
 def check(octets: bytes, file: str, machine: Machine) -> Checked:
     """What is to be said of the Corefile that the octets are."""
+    if octets.startswith(_MANIFEST):
+        return Checked((Problem(Place(file, 1, 1), "found a manifest, expected a Corefile", _OF_MANIFEST),), (), {})
     corefile = parser.parse(octets, file, machine.files, machine.environment)
     # An interface that isn't here stands for its addresses where kdns will run.
     place = servers.Place(machine.port, lambda interface: machine.addresses_of(interface) or (interface,))
     found = servers.read(corefile.blocks, place)
     problems = [*corefile.problems, *found.problems, *_nothing(corefile, file)]
+    labels = _labels(found.servers)
     blocks: list[Block] = []
     for number, block in enumerate(corefile.blocks):
         stated, _ = table.stated(block.directives, found.servers.blocks[number].zones)
         problems += _of_block(block, stated, machine)
-        blocks.append(_block(number, block, stated, found.servers, machine.port))
+        zones = found.servers.blocks[number].zones
+        blocks.append(_block(block, zones, labels.get(number, ()), stated, machine.port))
     texts = {source.path: source.text for source in corefile.sources}
     return Checked(tuple(dict.fromkeys(problems)), tuple(blocks), texts)
 
@@ -95,13 +103,23 @@ def _problem(token: Token, message: str, severity: Severity) -> Problem:
     return Problem(token.place, message, "", severity, token.width)
 
 
-def _block(number: int, block: ServerBlock, stated: Sequence[Stated], found: Servers, port: int) -> Block:
-    listeners = [each for each in found.listeners if any(route.block == number for route in each.routes)]
+def _labels(found: Servers) -> dict[int, tuple[str, ...]]:
+    """The labels of each block's listeners, by its number."""
+    labels: dict[int, dict[str, None]] = {}
+    for listener in found.listeners:
+        for route in listener.routes:
+            labels.setdefault(route.block, {})[listener.label] = None
+    return {block: tuple(each) for block, each in labels.items()}
+
+
+def _block(
+    block: ServerBlock, zones: tuple[Name, ...], listeners: tuple[str, ...], stated: Sequence[Stated], port: int
+) -> Block:
     return Block(
         block.keys[0].place,
         tuple(text for token in block.keys for text in _keys(token, port)),
-        found.blocks[number].zones,
-        tuple(each.label for each in listeners),
+        zones,
+        listeners,
         tuple(explained(each, settings) for each in stated if (settings := each.outcome.settings) is not None),
     )
 

@@ -84,6 +84,13 @@ WRONG: list[tuple[str, list[str]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["apiVersion: v1\ndata:\n", '{\n    "apiVersion": "v1",\n'])
+def test_a_config_map_is_told_from_a_corefile(text: str) -> None:
+    made = checked(text)
+    assert said(text) == ["1:1 error: found a manifest, expected a Corefile"]
+    assert "jsonpath={.data.Corefile}" in made.problems[0].hint
+
+
 @pytest.mark.parametrize(("text", "expected"), WRONG)
 def test_what_is_wrong_is_said_once_with_its_place(text: str, expected: list[str]) -> None:
     assert said(text) == expected
