@@ -12,6 +12,8 @@ from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.places import Bind, Root
 from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.directives.replies import Bufsize
+from kdns.config.directives.rewrite import Rewrite
+from kdns.config.directives.template import Template
 from kdns.config.serving import Block
 from kdns.config.table import name_of
 
@@ -20,6 +22,8 @@ STEPS: Final[Mapping[type[Settings], str]] = {
     Cache: "cache",
     Forward: "forward",
     Kubernetes: "kubernetes",
+    Rewrite: "rewrite",
+    Template: "template",
 }
 
 # Read by what listens, answers probes, or renders replies.

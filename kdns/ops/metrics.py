@@ -37,6 +37,7 @@ class Family(NamedTuple):
 
 _BLOCK: Final = ("server", "zone", "view")  # CoreDNS' words for where a question came in
 
+_TEMPLATE: Final = (*_BLOCK, "class", "type")
 _CACHE: Final = ("server", "zones", "view")
 _CACHE_KIND: Final = ("server", "type", "zones", "view")
 
@@ -57,6 +58,15 @@ _TABLE: Final[tuple[Family, ...]] = (
     ),
     Family("coredns_cache_served_stale_total", "counter", "Questions that got a reply past its time.", _CACHE),
     Family("coredns_cache_drops_total", "counter", "Upstreams' replies that couldn't be used.", _CACHE),
+    Family("coredns_template_matches_total", "counter", "Questions that a template answered.", _TEMPLATE),
+    Family(
+        *("coredns_template_template_failures_total", "counter", "Templates that couldn't be filled."),
+        (*_TEMPLATE, "section", "template"),
+    ),
+    Family(
+        *("coredns_template_rr_failures_total", "counter", "Templates that gave no record."),
+        (*_TEMPLATE, "section", "template"),
+    ),
     # What CoreDNS lacks: the cluster as kdns sees it
     Family("kdns_freshness_seconds", "gauge", "Time since the last proof that the data is current.", ("resource",)),
     Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),

@@ -15,7 +15,6 @@ from kdns.serve.responder import Responder
 from kdns.serve.stream import StreamServer
 from kdns.steps import cache as cache_step
 from kdns.steps import forward as forward_step
-from kdns.steps.cache import Cache
 from kdns.steps.forward import Forward
 
 _Total: TypeAlias = "Counter[tuple[str, tuple[str, ...]]]"
@@ -73,8 +72,9 @@ def _count_door(responder: Responder, total: _Total) -> None:
 def _count_steps(server: str, block: Working, total: _Total) -> None:
     """What a block's steps have counted; it is kept once for all listeners and counts at the first."""
     for step in block.steps:
-        if isinstance(step, Cache):
-            total.update(step.counts_at(server, block.zones, ""))
+        counts_at = getattr(step, "counts_at", None)
+        if counts_at is not None:
+            total.update(counts_at(server, block.zones, ""))
         elif isinstance(step, Forward):
             for upstream in step.upstreams:
                 to, seen = str(upstream.address), upstream.counts

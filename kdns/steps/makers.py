@@ -2,21 +2,28 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import TypeAlias, cast
+from itertools import groupby
+from typing import Final, TypeAlias, cast
 
 from kdns.config.declarations import Settings
+from kdns.config.directives.rewrite import Rewrite
 from kdns.config.served import STEPS
 from kdns.steps.around import Around
 from kdns.steps.chain import Step
 
-Maker: TypeAlias = Callable[[Settings, Around], Step | None]
+Maker: TypeAlias = Callable[[Settings | Sequence[Settings], Around], Step | None]
+
+# Directives whose lines are one step together: one of rewrite's may end those behind it.
+_TOGETHER: Final = (Rewrite,)
 
 
 def steps_of(settings: Sequence[Settings], around: Around) -> Iterator[Step]:
     """The steps of a server block, for those of its directives that have one, in their order."""
-    for each in settings:
-        module = STEPS.get(type(each))
+    for kind, lines in groupby(settings, type):
+        module = STEPS.get(kind)
         if module is not None:
-            step = cast("Maker", import_module(f"kdns.steps.{module}").make)(each, around)
-            if step is not None:
-                yield step
+            make = cast("Maker", import_module(f"kdns.steps.{module}").make)
+            for each in [tuple(lines)] if kind in _TOGETHER else lines:
+                step = make(each, around)
+                if step is not None:
+                    yield step

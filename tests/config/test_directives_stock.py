@@ -17,7 +17,7 @@ from kdns.config.directives.places import Bind, Bound
 from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.directives.reload import Reload
 from kdns.config.directives.replies import Bufsize, Chaos
-from kdns.config.directives.template import ExtendedError, Template, Variable
+from kdns.config.directives.template import ExtendedError, Template
 from kdns.config.endpoints import Upstream
 from kdns.config.kinds import FilePath
 from kdns.config.labels import Requirement
@@ -194,16 +194,14 @@ READ: list[tuple[str, Settings]] = [
         ),
     ),
     (
-        template('answer "{{ .Name }} A 1" b\nanswer c\nadditional d\nauthority e'),
-        TEMPLATE.replaced(answers=("{{ .Name }} A 1", "b", "c"), additionals=("d",), authorities=("e",)),
+        template('answer "{{ .Name }} A 1" "b TXT b"\nanswer "c NS c"\nadditional "d NS d"\nauthority "e NS e"'),
+        TEMPLATE.replaced(
+            answers=("{{ .Name }} A 1", "b TXT b", "c NS c"), additionals=("d NS d",), authorities=("e NS e",)
+        ),
     ),
     (
-        template('var n 1 + 2\nexpr n == 3\nexpr true\nederror 15 "not here"'),
-        TEMPLATE.replaced(
-            variables=(Variable("n", Text("1 + 2")),),
-            conditions=("n == 3", "true"),
-            extended_error=ExtendedError(15, "not here"),
-        ),
+        template('ederror 15 "not here"'),
+        TEMPLATE.replaced(extended_error=ExtendedError(15, "not here")),
     ),
 ]
 
@@ -276,6 +274,13 @@ WRONG = [
     ("template IN", ["1:12 template: found the end of the line, expected TYPE, a record type such as AAAA"]),
     ("template in A", ['1:10 template: found "in", expected CLASS, a class such as IN']),
     (template("match a("), ['2:7 match: found "a(", expected REGEX, a regular expression as Go has them (missing ): a()']),
+    (template('answer "a A 1.2.3"'), ['2:8 answer: found "a A 1.2.3", expected RR, a record as a Go template (found 1.2.3, expected an IPv4 address)']),
+    (template("answer {{ .Nme }}"), ['2:8 answer: found "{{", expected RR, a record as a Go template (found {{ at character 1 without }} behind it)']),
+    (template('authority "{{ end }}"'), ['2:11 authority: found "{{ end }}", expected RR, a record as a Go template (found end in the action at character 1, expected a function: and, eq, ge, gt, index, le, len, lt, ne, not, or, parseInt, print, printf; or if, else, end)']),
+    (template('answer "{{ .Group.n }} A 1.2.3.4"'), ["1:1 template: found a group in a record, as in .Group.name, that no pattern has"]),
+    (template('match (?P<n>a)\nanswer "{{ .Group.m }} A 1.2.3.4"'), ["1:1 template: found a group in a record, as in .Group.name, that no pattern has"]),
+    (template("var n 1 + 2\nexpr n == 3"), ["2:1 template: found var, which kdns doesn't have yet", "3:1 template: found expr, which kdns doesn't have yet"]),
+    (template('answer "a TXT {{ .Meta `a/b` }}"'), ["1:1 warning: template: found .Meta, which gives nothing: kdns gathers no metadata yet"]),
     (template("upstream"), ['2:1 warning: "upstream" has no effect here']),
     ("bind", ["1:5 bind: found the end of the line, expected ADDRESS, an IP address or the name of an interface"]),
     ("bind 127.0.0.256", ['1:6 bind: found "127.0.0.256", expected ADDRESS, an IP address or the name of an interface']),

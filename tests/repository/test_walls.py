@@ -35,6 +35,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
             "config.served",
         ),
         *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
+        "config.gofunctions",
     ),
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),

@@ -28,6 +28,8 @@ from kdns.config.rewriting import (
     TypeRule,
 )
 from kdns.config.shapes import GIVEN, Shape, each, record
+from kdns.dns import names
+from kdns.dns.names import NameTextError
 
 Mode: TypeAlias = Literal["stop", "continue"]
 
@@ -62,13 +64,13 @@ def _data(text_: str) -> str | bytes:
     if text_.startswith("0x"):
         return bytes.fromhex(text_[2:])
     if text_.startswith("{") and text_.endswith("}"):
-        if "/" not in text_ and text_ not in _VARIABLES:
-            raise UnfitError(f"one of {', '.join(_VARIABLES)}, or the label of a metadatum in braces")
+        if text_ not in _VARIABLES:
+            raise UnfitError(f"one of {', '.join(_VARIABLES)}: kdns knows no other word in braces")
         return text_
     return text_.encode("utf-8", "surrogateescape")
 
 
-_VARIABLES: Final = ("{qname}", "{qtype}", "{client_ip}", "{client_port}", "{protocol}", "{server_ip}", "{server_port}")
+_VARIABLES: Final = ("{qname}", "{qtype}", "{client_ip}", "{client_port}", "{protocol}")
 _MATCH: Final = words(get_args(Match), any_case=True)
 _SOURCE: Final = text("a name or a part of one", "old.example.org")
 _TARGET: Final = text("a name, with {1} for what a group fits", "new.example.org")
@@ -211,6 +213,17 @@ def _groups_used(target: str) -> int:
     return max((number for number in range(101) if f"{{{number}}}" in target), default=0)
 
 
+def _leads_to_a_name(rewrite: Rewrite) -> bool:
+    """Whether a target that is a name as it stands is one."""
+    rule = rewrite.rule
+    if not isinstance(rule, (NameRule, CnameRule)) or rule.match != "exact" or isinstance(rule.source, Pattern):
+        return True
+    try:
+        return bool(names.from_text(rule.target))
+    except (NameTextError, UnicodeEncodeError):
+        return False
+
+
 def _is_auto_or_named(rewrite: Rewrite) -> bool:
     rule = rewrite.rule
     return not (isinstance(rule, NameRule) and rule.auto and any(each.part == "name" for each in rule.answers))
@@ -223,8 +236,19 @@ DIRECTIVE: Final = Directive(
     repeat="each",
     joins_block=True,
     any_case=True,
+    differs=(
+        "A client's question always comes back as it was asked; of CoreDNS it comes back changed after a continue alone.",
+        "Names that are changed back have the case in which they were asked for; those in answers fit in any case.",
+        "Of what upstreams say only what belongs to the question is kept where a rule changes the question or the answer.",
+        "cname leads only the first CNAME that fits elsewhere, and the rcode is that of the new target.",
+        "A rule that makes an impossible name of an answer is SERVFAIL, where CoreDNS says nothing.",
+        "Of a client's EDNS options none goes to upstreams, but those that rules name, as they leave them.",
+        "Replies never have such an option, as if every rule said revert; append leaves one that is there.",
+        "{server_ip}, {server_port} and labels of metadata aren't known, and are errors.",
+    ),
     laws=(
         Law(_has_the_groups, "found a group in a target, such as {2}, that its regular expression doesn't have"),
+        Law(_leads_to_a_name, "found TO that is no domain name"),
         Law(_is_auto_or_named, "found answer auto and answer name, expected one of them"),
     ),
 )

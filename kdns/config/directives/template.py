@@ -2,15 +2,42 @@
 
 from typing import Final, NamedTuple
 
-from kdns.config.declarations import Directive, Settings, argument, option, options, zones
+from kdns.config.declarations import Directive, Law, Settings, argument, option, options, zones
 from kdns.config.domains import ZONE, rcode, record_class, record_type
+from kdns.config.forms import UnfitError
+from kdns.config.gotemplates import Template as GoTemplate
+from kdns.config.gotemplates import TemplateError
+from kdns.config.gotemplates import read as read_template
 from kdns.config.kinds import PATTERN, of_text, text, whole
 from kdns.config.patterns import Pattern
-from kdns.config.shapes import Text, joined, many, record, spread
-from kdns.dns import names, types
+from kdns.config.shapes import Kind, Text, joined, many, record, spread
+from kdns.config.syntax import WARNING, Token
+from kdns.dns import names, presentation, types
 from kdns.dns.names import Name
+from kdns.dns.presentation import RecordTextError
+from kdns.dns.records import RecordSet
 
-_RECORD: Final = text("a record as a Go template", "{{ .Name }} 60 IN A 192.0.2.1")
+
+class Line(Text):
+    """A record as a Go template, which has been read; and the record, where it is the same for every question."""
+
+    __slots__ = ("fixed", "template")
+    template: GoTemplate
+    fixed: RecordSet | None
+
+
+def _line(token: Token) -> Line:
+    try:
+        template = read_template(token.text)
+        fixed = None if template.fixed is None else presentation.record(template.fixed)
+    except (TemplateError, RecordTextError) as error:
+        raise UnfitError(f"a record as a Go template ({error})") from error
+    line = Line(token.text)
+    line.place, line.template, line.fixed = token.place, template, fixed
+    return line
+
+
+_RECORD: Final = Kind("a record as a Go template", _line, "{{ .Name }} 60 IN A 192.0.2.1")
 _EXPRESSION: Final = joined(text("an expression", "true"))
 _UINT16_MAX: Final = 65535
 
@@ -36,7 +63,7 @@ def _identifier(name: str) -> str:
 
 
 class Template(Settings):
-    """When a template answers, and with what; templates and expressions are read by the step."""
+    """When a template answers, and with what."""
 
     qclass: int = argument("CLASS", record_class(), doc="The class that is answered; ANY is all.")
     qtype: int = argument("TYPE", record_type(), doc="The type that is answered; ANY is all.")
@@ -58,13 +85,13 @@ class Template(Settings):
         doc="A variable for templates, and for the expressions behind it.",
     )
     conditions: tuple[Text, ...] = options("expr EXPRESSION...", _EXPRESSION, doc="A condition; all have to hold.")
-    answers: tuple[Text, ...] = option(
+    answers: tuple[Line, ...] = option(
         "answer RR...", many(_RECORD), default=(), repeat="each", doc="Records of the answer section."
     )
-    additionals: tuple[Text, ...] = option(
+    additionals: tuple[Line, ...] = option(
         "additional RR...", many(_RECORD), default=(), repeat="each", doc="Records of the additional section."
     )
-    authorities: tuple[Text, ...] = option(
+    authorities: tuple[Line, ...] = option(
         "authority RR...", many(_RECORD), default=(), repeat="each", doc="Records of the authority section."
     )
     rcode: int = option("rcode CODE", rcode(any_case=False), default=types.NOERROR, doc="The rcode.")
@@ -82,6 +109,22 @@ class Template(Settings):
         doc="Names of these zones, or of all, that no pattern fits are asked of what stands behind; else they get SERVFAIL.",
     )
 
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The records of all sections."""
+        return self.answers + self.additionals + self.authorities
+
+
+def _groups_there(template: Template) -> bool:
+    """Whether each group that a record names is one of some pattern."""
+    known = {name for pattern in template.patterns for name in (*pattern.names, *map(str, range(pattern.groups + 1)))}
+    used = {field.removeprefix("Group.") for field in _fields(template) if field.startswith("Group.")}
+    return used <= (known or {"0"})
+
+
+def _fields(template: Template) -> set[str]:
+    return {field for line in template.lines for field in line.template.fields}
+
 
 DIRECTIVE: Final = Directive(
     Template,
@@ -89,4 +132,24 @@ DIRECTIVE: Final = Directive(
     doc="Answers with records made of the question.",
     repeat="each",
     accepted={"upstream": "names outside are resolved by the server block itself"},
+    differs=(
+        "A record that is the same for every question is read at the start: what is wrong with it is an error then.",
+        "Of Go's templates, loops, with, define and variables are errors, and so are functions but those named here.",
+        "var and expr are errors for now; .Meta gives nothing, since nothing gathers metadata yet.",
+        "Names come back in the case in which they were asked for.",
+        "Where a CNAME leads out of the answer, the rcode is its target's, unless the template has one but NOERROR.",
+        "A template that can't be filled, or gives no record, is SERVFAIL with an extended error that says why.",
+        "A group that no pattern has is an error.",
+        "Replies that are given again are counted once in coredns_template_matches_total.",
+    ),
+    laws=(
+        Law(_groups_there, "found a group in a record, as in .Group.name, that no pattern has"),
+        Law(lambda template: not template.variables, "found var, which kdns doesn't have yet", at="var"),
+        Law(lambda template: not template.conditions, "found expr, which kdns doesn't have yet", at="expr"),
+        Law(
+            lambda template: "Meta" not in _fields(template),
+            "found .Meta, which gives nothing: kdns gathers no metadata yet",
+            severity=WARNING,
+        ),
+    ),
 )
