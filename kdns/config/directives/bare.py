@@ -32,7 +32,10 @@ LOOP: Final = Directive(
     "loop",
     doc="Finds out whether forwarded questions come back.",
     repeat="once",
-    differs=("A loop doesn't end the process: it is logged, questions get SERVFAIL, and /ready says no.",),
+    differs=(
+        "A loop doesn't end the process: it is logged, questions get SERVFAIL, and /ready says no.",
+        "It is probed for again, more and more seldom, and over when three probes in a row were answered by others.",
+    ),
 )
 MINIMAL: Final = Directive(
     Minimal, "minimal", doc="Leaves authority and additional records out where the answer stands alone.", repeat="last"
