@@ -36,6 +36,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
         ),
         *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
         "config.gofunctions",
+        *("config.expressions", "config.mnemonics"),
     ),
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),
@@ -47,7 +48,7 @@ PURE = (
     *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers", "config.served"),
     *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),
     *("config.patterns", "config.declarations", "config.reading", "config.directives", "config.table", "config.manual"),
-    *("config.explain", "config.check"),
+    *("config.explain", "config.check", "config.expressions", "config.operations", "config.words", "config.mnemonics"),
 )
 IMPURE = frozenset(
     (

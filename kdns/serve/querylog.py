@@ -1,0 +1,120 @@
+"""The query log of a door: a line for each reply, those given again included.
+
+What of a line follows from question and reply is made once for each remembered reply, its template, and is kept with it; so
+a reply that is given again costs its line no more than to fill in who asked, the id and the time it took. All replies of
+one batch of datagrams took the same time: from its receipt until all of them are ready.
+The lines' text is steps.lineformat's, what octets say dns.summary's, and where lines go ops.lines'.
+"""
+
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from kdns.dns import summary
+from kdns.dns.wire import WireError
+from kdns.steps.chain import Client
+from kdns.steps.lineformat import Exchange, Rule, duration_text
+
+clock_ns: Final = time.perf_counter_ns
+
+_NO_LABELS: Final[Mapping[str, str]] = {}
+_ADDRESSES_MAX: Final = 65536
+_V4_BYTES: Final = 16  # of struct sockaddr_in
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def add(self, text: str) -> None: ...
+
+
+class Line:
+    """The templates of a remembered reply's lines, each made when it is first needed; empty for one that isn't logged."""
+
+    __slots__ = ("datagram", "rule", "stream")
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.datagram: str | None = None
+        self.stream: str | None = None
+
+
+class QueryLog:
+    """Writes the lines of one door, whose address local is."""
+
+    __slots__ = ("_addresses", "_local", "_sink", "_transport")
+
+    def __init__(self, sink: Sink, transport: str, local: str) -> None:
+        self._sink = sink
+        self._transport = transport
+        self._local = _bracketed(local)
+        self._addresses: dict[bytes, str] = {}  # those of clients as text
+
+    def made(
+        self,
+        rule: Rule,
+        octets: bytes,
+        reply: bytes | None,
+        client: Client,
+        since_ns: int,
+        labels: Mapping[str, str] = _NO_LABELS,
+    ) -> None:
+        """Logs a reply that was made now, or that there is none; since_ns is when the question came, by clock_ns."""
+        self._add(rule, self._template(rule, octets, reply, labels), octets, client, since_ns)
+
+    def again(self, line: Line, octets: bytes, reply: bytes, client: Client, since_ns: int) -> None:
+        """Logs a remembered reply; reply is all of it but the id."""
+        self._add(line.rule, self.template(line, octets, reply), octets, client, since_ns)
+
+    def template(self, line: Line, octets: bytes, reply: bytes) -> str:
+        """The template of a remembered reply, which line keeps from then on; reply is all of it but the id."""
+        if self._transport == "udp":
+            if line.datagram is None:
+                line.datagram = self._template(line.rule, octets, b"\0\0" + reply, _NO_LABELS)
+            return line.datagram
+        if line.stream is None:
+            line.stream = self._template(line.rule, octets, b"\0\0" + reply, _NO_LABELS)
+        return line.stream
+
+    def batch(self, given: Sequence[tuple[Line, bytes, int]], since_ns: int) -> None:
+        """Logs remembered replies whose templates are there: for each who asked, as the kernel wrote it, and the id."""
+        duration, local = duration_text(clock_ns() - since_ns), self._local
+        addresses, lines = self._addresses, []
+        for line, name, ident in given:
+            raw = name[4:8] if len(name) == _V4_BYTES else name[8:24]
+            remote = addresses.get(raw)
+            if remote is None:
+                remote = self._remember(raw)
+            each = (remote, name[2] << 8 | name[3], ident, duration, local)
+            arrange = line.rule.format.arrange
+            template = line.datagram
+            assert template is not None
+            lines.append(template % (each[:4] if arrange is None else arrange(each)))
+        if lines:
+            self._sink.add("".join(lines))
+
+    def _add(self, rule: Rule, template: str, octets: bytes, client: Client, since_ns: int) -> None:
+        if template:
+            duration = duration_text(clock_ns() - since_ns)
+            ident = octets[0] << 8 | octets[1]
+            each = (_bracketed(client.host), client.port, ident, duration, self._local)
+            self._sink.add(rule.format.line(template, each))
+
+    def _template(self, rule: Rule, octets: bytes, reply: bytes | None, labels: Mapping[str, str]) -> str:
+        try:
+            told = summary.SILENCE if reply is None else summary.told(reply)
+            return rule.template(Exchange(summary.asked(octets), told, self._transport, labels))
+        except WireError:  # an upstream's octets that nobody had to look at
+            return ""
+
+    def _remember(self, raw: bytes) -> str:
+        if len(self._addresses) >= _ADDRESSES_MAX:
+            self._addresses.clear()
+        text = _bracketed(socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw))
+        self._addresses[raw] = text
+        return text
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
