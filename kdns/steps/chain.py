@@ -95,6 +95,10 @@ class Failed(NamedTuple):
     cause: Exception | None = None
 
 
+# No reply at all is to be given. What wraps steps passes it on like any failure; who runs the chain stays silent.
+SILENCE: Final = -1
+DROPPED: Final = Failed(SILENCE)
+
 Outcome: TypeAlias = Answered | Relayed | Failed
 Done: TypeAlias = Callable[[Outcome], None]
 Rest: TypeAlias = Callable[[Request, Done], Outcome | None]
