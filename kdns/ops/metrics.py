@@ -33,6 +33,7 @@ class Family(NamedTuple):
     type: Literal["counter", "gauge"]
     help: str
     labels: tuple[str, ...] = ()
+    common: bool = False  # each worker tells the same: of their values the greatest counts, not the sum
 
 
 _BLOCK: Final = ("server", "zone", "view")  # CoreDNS' words for where a question came in
@@ -67,6 +68,16 @@ _TABLE: Final[tuple[Family, ...]] = (
         *("coredns_template_rr_failures_total", "counter", "Templates that gave no record."),
         (*_TEMPLATE, "section", "template"),
     ),
+    Family(
+        "coredns_hosts_entries", "gauge", "Addresses of names, and names of addresses.", ("hostsfile",), common=True
+    ),
+    Family(
+        "coredns_hosts_reload_timestamp_seconds",
+        "gauge",
+        "When the file in use was written, in seconds since 1970.",
+        common=True,
+    ),
+    Family("coredns_local_localhost_requests_total", "counter", "Questions for localhost as a part of a name."),
     # What CoreDNS lacks: the cluster as kdns sees it
     Family("kdns_freshness_seconds", "gauge", "Time since the last proof that the data is current.", ("resource",)),
     Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),
@@ -129,14 +140,15 @@ def bounded(family: Family, labels: Labels) -> Labels:
 
 
 def merge(reports: Iterable[Counts]) -> dict[Series, float]:
-    """The sum of the reports, series by series.
+    """The sum of the reports, series by series; of families that are common to all, the greatest value.
 
     A total must never go back: of a worker that ended, lasting() of its last report stays in the sum.
     """
     total: dict[Series, float] = {}
     for report in reports:
         for series, value in report.items():
-            total[series] = total.get(series, 0) + value
+            before = total.get(series, 0)
+            total[series] = max(before, value) if FAMILIES[series[0]].common else before + value
     return total
 
 

@@ -131,6 +131,11 @@ def test_reports_of_workers_add_up_series_by_series() -> None:
     }
 
 
+def test_what_each_worker_tells_the_same_counts_once_with_the_greatest_value() -> None:
+    entries = ("coredns_hosts_entries", ("/etc/hosts",))
+    assert merge([{entries: 7.0}, {entries: 9.0}, {entries: 7.0}]) == {entries: 9.0}
+
+
 @given(st.lists(reports, max_size=4))
 def test_the_order_and_grouping_of_reports_does_not_matter(several: list[Counts]) -> None:
     assert merge(reversed(several)) == merge([merge(several[:2]), merge(several[2:])])
