@@ -107,7 +107,7 @@ def test_lines_of_its_own_count_without_a_file(tmp_path: Path) -> None:
 def test_entries_and_the_time_of_the_file_are_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "hosts", "10.0.0.1 web.example.com\n")
     one = step(f"hosts {path} {{\n10.0.0.2 inline.example.com\nreload 0s\n}}")
-    assert one.counts() == {
+    assert one.counts_at("dns://:53", ".", "") == {
         ("coredns_hosts_entries", (str(path),)): 4.0,
         ("coredns_hosts_reload_timestamp_seconds", ()): pytest.approx(path.stat().st_mtime),
     }
