@@ -18,6 +18,7 @@ from functools import partial
 import structlog
 
 from kdns.config.directives.autopath import Autopath
+from kdns.config.directives.places import Tls
 from kdns.config.served import unserved
 from kdns.config.serving import Serving
 from kdns.config.settings import SettingsError
@@ -25,6 +26,7 @@ from kdns.ops import logs
 from kdns.serve.control import ControllerStart, WorkerStart
 from kdns.serve.sockets import SlotSockets, address_of, open_ops, open_sockets
 from kdns.serve.supervisor import supervise
+from kdns.serve.tls import context_of
 
 
 def serve(settings: Serving) -> int:
@@ -66,7 +68,11 @@ def _check_served(settings: Serving) -> None:
 def _open(settings: Serving) -> tuple[Serving, tuple[SlotSockets, ...]]:
     """The sockets of all listeners, and the settings with the ports that 0 became."""
     servers = settings.servers
-    opened = open_sockets([listener.address for listener in servers.listeners], settings.workers)
+    streams = [listener.address for listener in servers.listeners if listener.scheme == "tls"]
+    for block in servers.blocks:
+        for tls in block.each(Tls):
+            context_of(tls)
+    opened = open_sockets([listener.address for listener in servers.listeners], settings.workers, streams)
     listeners = tuple(
         listener._replace(address=address) for listener, address in zip(servers.listeners, opened.listen, strict=True)
     )

@@ -9,7 +9,7 @@ from kdns.config.directives.cache import Cache
 from kdns.config.directives.forward import Forward
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.loadbalance import Loadbalance
-from kdns.config.directives.places import Bind, Root
+from kdns.config.directives.places import Bind, Root, Timeouts, Tls
 from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.directives.replies import Bufsize
 from kdns.config.directives.rewrite import Rewrite
@@ -27,7 +27,7 @@ STEPS: Final[Mapping[type[Settings], str]] = {
 }
 
 # Read by what listens, answers probes, or renders replies.
-_ELSEWHERE: Final = (Autopath, Bind, Bufsize, Health, Loadbalance, Prometheus, Ready, Root)
+_ELSEWHERE: Final = (Autopath, Bind, Bufsize, Health, Loadbalance, Prometheus, Ready, Root, Timeouts, Tls)
 
 
 def unserved(block: Block) -> list[str]:

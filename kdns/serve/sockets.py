@@ -8,7 +8,7 @@ its successor's. What can go wrong here is the operator's to mend and said in on
 import errno
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,7 @@ _RECEIVE_BYTES: Final = 2 << 20
 BACKLOG: Final = 1024
 # Tries at finding a port that is free for UDP and for TCP.
 _TRIES: Final = 64
+_KINDS: Final = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
 # Python 3.11's socket module lacks this name; the numbers are those of Darwin's netinet/in.h and Linux' uapi/linux/in.h.
 _IP_PKTINFO: Final = 26 if sys.platform == "darwin" else 8
 
@@ -54,15 +55,15 @@ class Opened(NamedTuple):
     slots: tuple[SlotSockets, ...]
 
 
-def open_sockets(listen: Sequence[Address], workers: int) -> Opened:
+def open_sockets(listen: Sequence[Address], workers: int, streams: Container[Address] = ()) -> Opened:
     """The sockets of each slot; all slots have the same addresses and, where port 0 was asked, the same free port.
 
-    Host "" is every address of the machine: a socket for each family, so that what comes in
-    says by its socket which one it is of. Raises SettingsError, with everything closed again,
+    At addresses among streams there is TCP alone. Host "" is every address of the machine: a
+    socket for each family, so that what comes in says by its socket which one it is of. Raises SettingsError, with everything closed again,
     if one can't be had.
     """
     with ExitStack() as opened:
-        firsts = [_open_firsts(address, opened) for address in listen]
+        firsts = [_open_firsts(address, opened, _KINDS[address in streams :]) for address in listen]
         places = [_share(first, workers, opened) for group in firsts for first in group]
         opened.pop_all()
     bound = (Address(asked.host, address_of(group[0]).port) for asked, group in zip(listen, firsts, strict=True))
@@ -96,12 +97,12 @@ def address_of(sock: socket.socket) -> Address:
     return Address(*sock.getsockname()[:2])
 
 
-def _open_firsts(address: Address, opened: ExitStack) -> list[socket.socket]:
-    """A UDP and a TCP socket on one port, for each family that the address is of."""
+def _open_firsts(address: Address, opened: ExitStack, kinds: Sequence[socket.SocketKind]) -> list[socket.socket]:
+    """A socket of each kind on one port, for each family that the address is of."""
     for _ in range(_TRIES if address.port == 0 else 1):
         with ExitStack() as tried:
             try:
-                firsts = _open_all(address, tried)
+                firsts = _open_all(address, tried, kinds)
             except PortTakenError:
                 if address.port:
                     raise
@@ -111,11 +112,11 @@ def _open_firsts(address: Address, opened: ExitStack) -> list[socket.socket]:
     raise SettingsError(f"listen on {address}: no port is free for both UDP and TCP ({_TRIES} tried)")
 
 
-def _open_all(address: Address, opened: ExitStack) -> list[socket.socket]:
+def _open_all(address: Address, opened: ExitStack, kinds: Sequence[socket.SocketKind]) -> list[socket.socket]:
     firsts: list[socket.socket] = []
     port = address.port
     for host in _every_address() if address.host == "" else (address.host,):
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        for kind in kinds:
             sock = _open(Address(host, port), kind, opened)
             port = address_of(sock).port
             firsts.append(sock)

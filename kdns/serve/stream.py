@@ -13,6 +13,7 @@ deadlines; no connection has a timer, a task or a buffer of its own beyond what 
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -60,16 +61,28 @@ class StreamLimits:
     write_s: float = 5.0  # from a reply's rendering to the kernel having taken it
     pipeline: int = 64  # queries of one connection being answered
     share: int = 16  # messages of one connection per turn of the loop
+    messages: int | None = None  # of one connection's life; None for any number
     unsent_bytes: int = 64 << 10  # replies waiting for the client to read; one turn's share may come on top
     sweep_s: float = 1.0  # between looks at the deadlines, which are so much longer at most
 
 
-async def serve_stream(sock: socket.socket, answer: Answerer, limits: StreamLimits = StreamLimits()) -> "StreamServer":
-    """Serves the listening socket, which it owns from now on, until the returned server is closed."""
+async def serve_stream(
+    sock: socket.socket,
+    answer: Answerer,
+    limits: StreamLimits = StreamLimits(),
+    tls: ssl.SSLContext | None = None,
+) -> "StreamServer":
+    """Serves the listening socket, which it owns from now on, until the returned server is closed.
+
+    With tls, what stands behind a handshake, which has the time of a message.
+    """
     loop = asyncio.get_running_loop()
     server = StreamServer(answer, limits, loop)
     # To asyncio "backlog" is both how many to accept per turn and what to listen with; the latter is set right after.
-    listener = await loop.create_server(partial(_Connection, server), sock=sock, backlog=_ACCEPTS)
+    patience = None if tls is None else limits.message_s
+    listener = await loop.create_server(
+        partial(_Connection, server), sock=sock, backlog=_ACCEPTS, ssl=tls, ssl_handshake_timeout=patience
+    )
     sock.listen(BACKLOG)
     server.listener = listener
     return server
@@ -190,6 +203,7 @@ class _Connection(asyncio.BufferedProtocol):
         "_at",
         "_blocked",
         "_ended",
+        "_left",
         "_mark",
         "_marked",
         "_over",
@@ -212,6 +226,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._blocked = False  # too much unsent
         self._paused = False  # nothing is read
         self._ended = False  # the client sends no more
+        self._left = server.limits.messages
         self._scheduled = False  # serves again in the next turn
         self._over = ""  # why it ends
         self._active = server.loop.time()  # when a message had come, or a reply gone, last
@@ -234,6 +249,8 @@ class _Connection(asyncio.BufferedProtocol):
         return self._server.room
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._left == 0:
+            return
         read = self._server.room[:nbytes].tobytes()
         self._unread = self._unread[self._at :] + read if self._at < len(self._unread) else read
         self._at = 0
@@ -269,6 +286,8 @@ class _Connection(asyncio.BufferedProtocol):
         size = handed = 0
         # What is said of room before the loop stays true in it: nothing is written before its end.
         share = limits.share if self._has_room() else 0
+        if self._left is not None:
+            share = min(share, self._left)
         while handed < share and size < limits.unsent_bytes and self._pending < limits.pipeline:
             start = at + _PREFIX
             stop = start + (unread[at] << 8 | unread[at + 1]) if start <= end else start
@@ -287,6 +306,12 @@ class _Connection(asyncio.BufferedProtocol):
         if handed:
             self._partial_since = None
             server.messages += handed
+            if self._left is not None:
+                self._left -= handed
+                if not self._left:  # what else it sends isn't read
+                    self._ended = True
+                    self._unread = unread = b""
+                    self._at = at = 0
             if replies:
                 self._write(b"".join(replies))
             self._progress()

@@ -10,14 +10,17 @@ import gc
 import secrets
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from random import SystemRandom
 from typing import Final
 
 import structlog
 
-from kdns.config.serving import ALL_ADDRESSES, Listener, Route, Serving
+from kdns.config.directives.places import Timeouts, Tls
+from kdns.config.serving import ALL_ADDRESSES, Listener, Route, S, Serving
 from kdns.dns.cookies import SECRET_BYTES, cookie_option
 from kdns.dns.reply import TCP_LIMIT, udp_limit
 from kdns.ops import logs
@@ -32,6 +35,7 @@ from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules, Shared
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
+from kdns.serve.tls import Certificate
 from kdns.serve.udp import open_door
 from kdns.steps.around import Around
 from kdns.steps.chain import Entrance
@@ -110,7 +114,9 @@ class Worker:
             self._doors.append(open_door(sock, responder, responder.memos[0], self._loop))
         for sock in start.tcp:
             responder = self._responder(sock, "tcp", shared)
-            self._streams.append(await serve_stream(sock, responder.converse, _STREAM_LIMITS))
+            listener = self._listener(sock)
+            limits, tls = self._limits(listener), self._tls(listener)
+            self._streams.append(await serve_stream(sock, responder.converse, limits, tls))
 
     async def _first_image(self) -> None:
         """Until there is a zone to answer from: what is asked meanwhile waits in the sockets' queues."""
@@ -208,7 +214,7 @@ class Worker:
                 limit=udp_limit if transport == "udp" else lambda _query, _datagram: TCP_LIMIT,
                 cookie=self._cookie,
                 clock=self._loop.time,
-                idle_s=None if transport == "udp" else _STREAM_LIMITS.idle_s,
+                idle_s=None if transport == "udp" else self._limits(listener).idle_s,
             ),
             common.memo if transport == "udp" else Memo(_LARGE_BYTES),
             _log,
@@ -216,6 +222,32 @@ class Worker:
         )
         self._responders.append(responder)
         return responder
+
+    def _limits(self, listener: Listener) -> StreamLimits:
+        """As the first of a listener's blocks says."""
+        said = self._first(listener, Timeouts)
+        if said is None:
+            return _STREAM_LIMITS
+        return replace(
+            _STREAM_LIMITS,
+            idle_s=said.idle_s or _STREAM_LIMITS.idle_s,
+            message_s=said.read_s or _STREAM_LIMITS.message_s,
+            write_s=said.write_s or _STREAM_LIMITS.write_s,
+            messages=said.questions_max if said.questions_max and said.questions_max > 0 else None,
+        )
+
+    def _tls(self, listener: Listener) -> ssl.SSLContext | None:
+        if listener.scheme != "tls":
+            return None
+        settings = self._first(listener, Tls)
+        assert settings is not None, "config.servers has looked"
+        return Certificate(settings, self._loop, _log).context
+
+    def _first(self, listener: Listener, kind: type[S]) -> S | None:
+        """What the first of a listener's blocks that has a directive says."""
+        blocks = sorted({route.block for route in listener.routes})
+        found = (self._settings.servers.blocks[number].first(kind) for number in blocks)
+        return next((each for each in found if each is not None), None)
 
     def _listener(self, sock: socket.socket) -> Listener:
         """The listener that a socket is of: that of its address, or of all addresses."""

@@ -373,3 +373,13 @@ async def test_no_more_queries_of_a_connection_are_taken_than_may_be_answered_at
         answers.release()
         assert [await receive(client) for _ in range(50)] == [message(1, b"slow")] * 50
         client[1].close()
+
+
+@virtually
+async def test_connection_that_has_brought_its_number_of_messages_ends_after_their_answers() -> None:
+    async with serving(Answers(), StreamLimits(messages=3)) as (server, port):
+        client = await connect(port)
+        client[1].write(b"".join(framed(message(number)) for number in range(5)))
+        assert [(await receive(client))[:2] for _ in range(3)] == [number.to_bytes(2, "big") for number in range(3)]
+        assert await ends(client) < 1
+        assert server.messages == 3
