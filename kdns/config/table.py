@@ -108,7 +108,7 @@ DIRECTIVES: Final[tuple[Entry, ...]] = (
 # What CoreDNS had once.
 REMOVED: Final[tuple[Absent, ...]] = (
     Absent("proxy", "asked other servers", "write forward"),
-    Absent("federation", "served names of several clusters", "write rewrite rules, or kubernetes with multicluster"),
+    Absent("federation", "served names of several clusters", "write rewrite rules"),
     Absent("reverse", "made reverse names", "write template"),
     Absent("startup", "ran commands", "let what starts kdns run them"),
     Absent("shutdown", "ran commands", "let what starts kdns run them"),

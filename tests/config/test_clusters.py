@@ -31,7 +31,6 @@ OTHER: dict[str, object] = {
     "fallthrough": (ROOT,),
     "zonal": True,
     "startup_timeout_s": 1.0,
-    "multicluster": (from_text("cluster.local"),),
 }
 
 

@@ -95,9 +95,11 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(lab: Lab, **options: object) -> AsyncIterator[Served]:
+async def serving(lab: Lab, **options: Any) -> AsyncIterator[Served]:
     """With options of the directive; the lab by its kubeconfig."""
-    where = {} if "endpoints" in options else {"kubeconfig": Kubeconfig(FilePath(str(lab.kubeconfig())))}
+    where: dict[str, Any] = (
+        {} if "endpoints" in options else {"kubeconfig": Kubeconfig(FilePath(str(lab.kubeconfig())))}
+    )
     served = Served(Kubernetes(zones=ZONES, **where, **options))
     task = asyncio.create_task(served.source.run())
     try:

@@ -84,10 +84,13 @@ class Kubernetes(Settings):
         "apiserver_burst BURST",
         whole(0),
         default=0,
-        doc="How many requests may be sent at once within that; 0 for any number.",
+        doc="How many requests may be sent at once within that; 0 for 10.",
     )
     api_max_in_flight: int = option(
-        "apiserver_max_inflight MAX", whole(0), default=0, doc="How many requests may be open; 0 for any number."
+        "apiserver_max_inflight MAX",
+        whole(0),
+        default=0,
+        doc="How many requests may wait for their answer; 0 for any number.",
     )
     namespaces: tuple[str, ...] = option(
         "namespaces NAMESPACE...",
@@ -103,7 +106,10 @@ class Kubernetes(Settings):
         doc="Only names in namespaces with these labels are there.",
     )
     labels: Selector = option(
-        "labels EXPRESSION...", _SELECTOR, default=(), doc="Only Services and endpoints with these labels are there."
+        "labels EXPRESSION...",
+        _SELECTOR,
+        default=(),
+        doc="Only Services, EndpointSlices and Pods with these labels are there.",
     )
     pods: PodsMode = option(
         "pods MODE",
@@ -124,13 +130,9 @@ class Kubernetes(Settings):
         doc="Names of these zones, or of all, that aren't there are asked of the directives behind.",
     )
     ignore_empty_services: bool = flag("ignore empty_service", doc="A Service without a ready endpoint has no name.")
-    multicluster: tuple[Name, ...] = option(
-        "multicluster [ZONE...]",
-        spread(ZONE),
-        default=(),
-        doc="The zones, out of those above, whose names are those of ServiceImports (MCS-API).",
+    zonal: bool = flag(
+        "zonal", doc="Headless Services also have names for a topology zone's endpoints, as ZONE.pin._zone.S.N.svc."
     )
-    zonal: bool = flag("zonal", doc="Headless Services also have names for a topology zone's endpoints.")
     startup_timeout_s: float = option(
         "startup_timeout DURATION",
         duration(),
@@ -161,11 +163,32 @@ DIRECTIVE: Final = Directive(
     gone={
         "upstream": "leave it out: names outside the cluster are resolved by the server block itself",
         "resyncperiod": "leave it out: changes are watched",
-        "federation": "write rewrite rules, or multicluster",
+        "federation": "write rewrite rules",
         "transfer": "write the directive transfer",
         "cidrs": "write the ranges as zones behind kubernetes",
         "interval": "leave it out: changes are watched",
     },
+    missing={
+        "multicluster": "leave it out, and forward those zones to a server that has them: ServiceImports aren't read",
+    },
+    differs=(
+        (
+            "Several directives read one cluster once, so the API server and its limits, labels, namespace_labels,"
+            " endpoint_pod_names, noendpoints and ignore have to be alike in all of them; all else is each one's own."
+        ),
+        (
+            "namespaces and namespace_labels hold for reverse names and name servers, too; CoreDNS leaves namespace_labels"
+            " out of reverse names, and both out of NS."
+        ),
+        "With namespace_labels nothing of a namespace is there before the Namespace itself.",
+        "A Service that ignore empty_service leaves out has no reverse name either.",
+        (
+            "Names of zonal don't exist where the Service has no ready endpoint, as the Service's own doesn't;"
+            " _zone.S.N and pin._zone.S.N, above them, do. Additional addresses aren't narrowed to the zone."
+        ),
+        "Without apiserver_qps requests aren't slowed down; CoreDNS sends 5 a second.",
+        "Every address of a pod counts in the mode verified, in every spelling; CoreDNS knows the first as it is written.",
+    ),
     laws=(
         Law(
             lambda kubernetes: not kubernetes.zones or bool(kubernetes.origins),
@@ -177,14 +200,29 @@ DIRECTIVE: Final = Directive(
             "namespace_labels",
         ),
         Law(
-            lambda kubernetes: set(kubernetes.multicluster) <= set(kubernetes.zones),
-            "found a zone in multicluster that isn't one of its zones",
-            "multicluster",
-        ),
-        Law(
             lambda kubernetes: not (kubernetes.zonal and kubernetes.no_endpoints),
             "found zonal and noendpoints, expected one of them",
             "zonal",
+        ),
+        Law(
+            lambda kubernetes: not kubernetes.api_burst or bool(kubernetes.api_qps),
+            "found apiserver_burst without apiserver_qps: it has no effect",
+            "apiserver_burst",
+            WARNING,
+        ),
+        Law(
+            lambda kubernetes: (
+                kubernetes.tls is None or bool(kubernetes.endpoints) or kubernetes.kubeconfig is not None
+            ),
+            "found tls without endpoint: it has no effect",
+            "tls",
+            WARNING,
+        ),
+        Law(
+            lambda kubernetes: kubernetes.kubeconfig is None or not (kubernetes.endpoints or kubernetes.tls),
+            "found endpoint or tls beside kubeconfig, which counts",
+            "kubeconfig",
+            WARNING,
         ),
         Law(
             lambda kubernetes: len(kubernetes.endpoints) <= 1,
