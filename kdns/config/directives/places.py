@@ -48,7 +48,7 @@ class Root(Settings):
 
 
 class Tls(Settings):
-    """With which certificate tls:// and https:// server blocks speak."""
+    """With which certificate tls:// server blocks speak."""
 
     certificate: FilePath = argument(
         "CERT", file("cert.pem"), doc="The certificate, with those between it and its root."
@@ -72,7 +72,7 @@ class Timeouts(Settings):
     """How long connections are kept; None is what is given by default."""
 
     read_s: float | None = option(
-        "read DURATION", duration(1, DAY_S, bare=True), default=None, doc="How long a question may take to come in; 3s."
+        "read DURATION", duration(1, DAY_S, bare=True), default=None, doc="How long a question may take to come in; 5s."
     )
     write_s: float | None = option(
         "write DURATION", duration(1, DAY_S, bare=True), default=None, doc="How long a reply may take to go out; 5s."
@@ -104,8 +104,12 @@ _ACME: Final = (
 TLS: Final = Directive(
     Tls,
     "tls CERT KEY [CA]",
-    doc="Gives the certificate of tls:// and https:// server blocks.",
+    doc="Gives the certificate of tls:// server blocks.",
     repeat="once",
+    differs=(
+        "Certificate and key are read again when their files change, without a reload.",
+        "What a client shows is always verified: request means verify_if_given, and require means require_and_verify.",
+    ),
     missing=dict.fromkeys(("acme", "email", "ca", "storage", "ca_root", "resolver"), _ACME),
 )
 TIMEOUTS: Final = Directive(
@@ -113,6 +117,7 @@ TIMEOUTS: Final = Directive(
     "timeouts",
     doc="Says how long connections are kept.",
     repeat="last",
+    differs=("A question has 5s to come in where read isn't written, from its first octet on; CoreDNS gives it 3s.",),
     laws=(
         Law(
             lambda timeouts: any(value is not None for _, value in timeouts.items()),
