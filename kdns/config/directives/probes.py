@@ -60,7 +60,9 @@ READY: Final = Directive(
     "ready [ADDRESS]",
     doc="Answers /ready when all that questions need is there.",
     repeat="once",
-    differs=("Every request is answered by how it is then, whatever monitor says: 503 again while a worker is replaced.",),
+    differs=(
+        "Every request is answered by how it is then, whatever monitor says: 503 again while a worker is replaced.",
+    ),
 )
 PROMETHEUS: Final = Directive(
     Prometheus,
