@@ -16,6 +16,7 @@ from kdns.serve.routes import Block, Manner, Routes
 from kdns.steps.around import Around
 from kdns.steps.chain import Entrance, Rest, Step, compose
 from kdns.steps.makers import steps_of
+from kdns.steps.metadata import labels_of
 from kdns.steps.special import Special
 
 _BEFORE_UPSTREAMS: Final = (Cache, Loop, Forward)
@@ -36,7 +37,7 @@ def work(block: serving.Block, around: Around) -> Working:
     A block for all names answers special-use ones before it asks upstreams.
     """
     entrance = Entrance()
-    around = replace(around, entrance=entrance, zones=block.zones)
+    around = replace(around, entrance=entrance, zones=block.zones, labels=labels_of(block.settings))
     settings = block.settings
     cut = next((at for at, each in enumerate(settings) if isinstance(each, _BEFORE_UPSTREAMS)), len(settings))
     special = [Special()] if names.ROOT in block.zones else []

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from kdns.dns.names import Name
 from kdns.steps.chain import Rest
+from kdns.steps.lineformat import Labels
 from kdns.steps.upstream import Datagrams, Random
 from kdns.zone.index import Index
 
@@ -38,3 +39,4 @@ class Around:
     addresses: tuple[bytes, ...]  # the server's own, 4 or 16 octets
     datagrams: Datagrams | None  # many datagrams with one system call, where the system can
     log: Log
+    labels: Labels | None = None  # of metadata, where the server block gathers some

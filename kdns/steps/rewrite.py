@@ -21,6 +21,7 @@ from kdns.steps import rewrite_rules
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, asked_then
 from kdns.steps.leading import continued
+from kdns.steps.lineformat import Labels
 from kdns.steps.rewrite_rules import Leading
 from kdns.steps.rewritten import Change, led
 
@@ -35,9 +36,9 @@ class Rewrite:
 
     __slots__ = ("_anything", "_endings", "_entrance", "_names", "_rules")
 
-    def __init__(self, settings: Sequence[Settings], entrance: Rest) -> None:
+    def __init__(self, settings: Sequence[Settings], entrance: Rest, labels: Labels | None = None) -> None:
         self._entrance = entrance
-        self._rules = tuple((rewrite_rules.compiled(each.rule), each.mode == "stop") for each in settings)
+        self._rules = tuple((rewrite_rules.compiled(each.rule, labels), each.mode == "stop") for each in settings)
         # By which a question that no rule is for is told without asking each.
         wanted = [rewrite_rules.wanted(each.rule) for each in settings]
         self._names = frozenset(each.name for each in wanted if each and each.name is not None)
@@ -70,7 +71,7 @@ class Rewrite:
 
 def make(settings: Settings | Sequence[Settings], around: Around) -> Rewrite:
     """The step for all rewrite lines of a server block, in the file's order."""
-    return Rewrite((settings,) if isinstance(settings, Settings) else settings, around.entrance)
+    return Rewrite((settings,) if isinstance(settings, Settings) else settings, around.entrance, around.labels)
 
 
 class _Trip:

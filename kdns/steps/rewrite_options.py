@@ -14,6 +14,7 @@ from kdns.config.rewriting import EdnsAction, LocalRule, NsidRule, SubnetRule
 from kdns.dns import names
 from kdns.dns.wire import option
 from kdns.steps.chain import Request
+from kdns.steps.lineformat import Labels
 
 NSID: Final = 3
 SUBNET: Final = 8
@@ -22,7 +23,7 @@ _OPTION: Final = struct.Struct("!HH")
 _SUBNET: Final = struct.Struct("!HBB").pack
 _U16: Final = struct.Struct("!H").pack
 
-Value: TypeAlias = Callable[[Request], bytes]
+Value: TypeAlias = Callable[[Request], bytes | None]  # None where there is nothing to say
 
 
 class OptionRule(NamedTuple):
@@ -44,11 +45,13 @@ class OptionRule(NamedTuple):
         left = _without(query.upstream_options, self.code)
         if self.action != "unset":
             data = there if self.action == "append" and there is not None else self.value(request)
+            if data is None:
+                return None
             left += _OPTION.pack(self.code, len(data)) + data
         return request._replace(query=query.replace(upstream_options=left))
 
 
-def compiled(rule: LocalRule | NsidRule | SubnetRule) -> OptionRule:
+def compiled(rule: LocalRule | NsidRule | SubnetRule, labels: Labels | None) -> OptionRule:
     """The rule at work."""
     if isinstance(rule, NsidRule):
         return OptionRule(NSID, rule.action, lambda _request: b"", personal=False)
@@ -56,7 +59,8 @@ def compiled(rule: LocalRule | NsidRule | SubnetRule) -> OptionRule:
         return OptionRule(SUBNET, rule.action, _subnet(rule.ipv4_bits, rule.ipv6_bits), personal=True)
     data = rule.data
     if isinstance(data, str):
-        return OptionRule(rule.code, rule.action, VARIABLES[data], personal=data not in _OF_THE_QUESTION)
+        value = VARIABLES.get(data) or _label(data[1:-1], labels)
+        return OptionRule(rule.code, rule.action, value, personal=data in _OF_THE_CLIENT)
     return OptionRule(rule.code, rule.action, lambda _request: data or b"", personal=False)
 
 
@@ -83,7 +87,17 @@ VARIABLES: Final[dict[str, Value]] = {
     "{client_port}": lambda request: _U16(request.client.port),
     "{protocol}": lambda request: request.transport.encode(),
 }
-_OF_THE_QUESTION: Final = frozenset(("{qname}", "{qtype}"))
+_OF_THE_CLIENT: Final = frozenset(("{client_ip}", "{client_port}", "{protocol}"))
+
+
+def _label(label: str, labels: Labels | None) -> Value:
+    """What a label of metadata says; what is empty is nothing, as for CoreDNS."""
+
+    def value(request: Request) -> bytes | None:
+        said = None if labels is None else labels.value(label, request.query.name)
+        return said.encode() if said else None
+
+    return value
 
 
 def _without(options: bytes, code: int) -> bytes:

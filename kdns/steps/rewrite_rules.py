@@ -22,6 +22,7 @@ from kdns.config.rewriting import (
 from kdns.dns.names import Name
 from kdns.steps import renaming, rewrite_options
 from kdns.steps.chain import Request
+from kdns.steps.lineformat import Labels
 from kdns.steps.rewritten import Change, back, by_text, with_owners, with_rcode, with_ttl, with_values
 
 
@@ -42,7 +43,7 @@ class Hit(NamedTuple):
 Apply: TypeAlias = Callable[[Request], Hit | None]
 
 
-def compiled(rule: RewriteRule) -> Apply:
+def compiled(rule: RewriteRule, labels: Labels | None) -> Apply:
     """The rule at work."""
     match rule:
         case NameRule():
@@ -59,7 +60,7 @@ def compiled(rule: RewriteRule) -> Apply:
             leading = Leading(renaming.literal_renamer(rule.source, rule.target, rule.match))
             return lambda asked: Hit(asked, (leading,))
         case LocalRule() | NsidRule() | SubnetRule():
-            return _of_option(rule)
+            return _of_option(rewrite_options.compiled(rule, labels))
 
 
 def _to_other(asked: Request, **changes: int) -> Hit:
@@ -71,9 +72,7 @@ def _of_answer(fits: renaming.Fits, change: Change) -> Apply:
     return lambda asked: Hit(asked, changes) if fits(asked.query.name) else None
 
 
-def _of_option(rule: LocalRule | NsidRule | SubnetRule) -> Apply:
-    made = rewrite_options.compiled(rule)
-
+def _of_option(made: rewrite_options.OptionRule) -> Apply:
     def apply(asked: Request) -> Hit | None:
         request = made.apply(asked)
         return None if request is None else Hit(request, (), made.personal)

@@ -21,6 +21,7 @@ from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.steps.around import Around, Samples
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, asked_then
 from kdns.steps.leading import continued
+from kdns.steps.lineformat import Labels
 from kdns.zone.entry import STATIC
 
 NAME: Final = "template"
@@ -36,7 +37,7 @@ CLASSES: Final = {
 _ADDRESSES: Final = frozenset((types.A, types.AAAA))
 _TEXT_MAX: Final = 200  # characters of an extended error
 # What isn't in the octets by which a reply is remembered, or changes with time.
-_PERSONAL: Final = frozenset(("Remote", "Meta", "Message", "Message.Id"))
+_PERSONAL: Final = frozenset(("Remote", "Message", "Message.Id"))
 _UNFIT: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "no match of the template fits this name"), NAME)
 
 
@@ -53,6 +54,7 @@ class Template:
 
     __slots__ = (
         "_counts",
+        "_labels",
         "_owners",
         "_qclass",
         "_qtype",
@@ -62,8 +64,9 @@ class Template:
         "entrance",
     )
 
-    def __init__(self, settings: Settings, entrance: Rest) -> None:
+    def __init__(self, settings: Settings, entrance: Rest, labels: Labels | None = None) -> None:
         self.entrance = entrance
+        self._labels = labels
         self._settings = settings
         self._zones = tuple(sorted(settings.zones, key=len, reverse=True))
         self._qclass = None if settings.qclass == types.CLASS_ANY else settings.qclass
@@ -125,7 +128,7 @@ class Template:
         self._counts["coredns_template_matches_total", kind] += 1
         if settings.rcode == types.SERVFAIL:
             return Failed(types.SERVFAIL, error, NAME)
-        scope = _scope(request, text, kind, match)
+        scope = _scope(request, text, kind, match, self._labels)
         sections: list[tuple[RecordSet, ...]] = []
         for section, lines in self._sections:
             try:
@@ -165,10 +168,12 @@ class Template:
 
 def make(settings: Settings, around: Around) -> Template:
     """The step of the directive."""
-    return Template(settings, around.entrance)
+    return Template(settings, around.entrance, around.labels)
 
 
-def _scope(request: Request, text: str, kind: tuple[str, str, str], match: Match) -> Mapping[str, object]:
+def _scope(
+    request: Request, text: str, kind: tuple[str, str, str], match: Match, labels: Labels | None
+) -> Mapping[str, object]:
     """What a template may look at."""
     query = request.query
     question = {"Name": names.to_text(query.qname), "Qtype": query.qtype, "Qclass": query.qclass}
@@ -183,7 +188,7 @@ def _scope(request: Request, text: str, kind: tuple[str, str, str], match: Match
         "Group": match.groups,
         "Remote": request.client.host,
         "Var": {},
-        "Meta": lambda _label: "",
+        "Meta": lambda label: (labels and labels.value(label, query.name)) or "",
         "Question": question,
         "Message": {
             "Id": query.id,

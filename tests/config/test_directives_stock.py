@@ -288,7 +288,6 @@ WRONG = [
     (template('answer "{{ .Group.n }} A 1.2.3.4"'), ["1:1 template: found a group in a record, as in .Group.name, that no pattern has"]),
     (template('match (?P<n>a)\nanswer "{{ .Group.m }} A 1.2.3.4"'), ["1:1 template: found a group in a record, as in .Group.name, that no pattern has"]),
     (template("var n 1 + 2\nexpr n == 3"), ["2:1 template: found var, which kdns doesn't have yet", "3:1 template: found expr, which kdns doesn't have yet"]),
-    (template('answer "a TXT {{ .Meta `a/b` }}"'), ["1:1 warning: template: found .Meta, which gives nothing: kdns gathers no metadata yet"]),
     (template("upstream"), ['2:1 warning: "upstream" has no effect here']),
     ("bind", ["1:5 bind: found the end of the line, expected ADDRESS, an IP address or the name of an interface"]),
     ("bind 127.0.0.256", ['1:6 bind: found "127.0.0.256", expected ADDRESS, an IP address or the name of an interface']),

@@ -22,6 +22,7 @@ from kdns.dns.query import Query
 from kdns.dns.records import Answer
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Client, Done, Entrance, Outcome, Peer, Relayed, Request, Rest, Step, compose
+from kdns.steps.lineformat import Labels
 from kdns.zone.index import Index
 from tests.config.directives import chain as settings_of
 from tests.steps.cached import running_or_stopped
@@ -149,12 +150,14 @@ CLIENT: Final = Peer("192.0.2.77", 5353)
 class Scene:
     """A chain of the lines' steps before the upstream."""
 
-    def __init__(self, lines: str, make: Callable[[Sequence[Settings], Around], Sequence[Step]]) -> None:
+    def __init__(
+        self, lines: str, make: Callable[[Sequence[Settings], Around], Sequence[Step]], labels: Labels | None = None
+    ) -> None:
         found = settings_of(lines, (names.ROOT,))
         assert [each for each in found.problems if each.severity == "error"] == []
         self.upstream = Upstream()
         self.entrance = Entrance()
-        self.steps = make(found.settings, around(self.entrance))
+        self.steps = make(found.settings, around(self.entrance, labels))
         self.chain = compose((*self.steps, self.upstream))
         self.entrance.lead_to(self.chain)
 
@@ -186,8 +189,8 @@ class Scene:
         return shown(message)
 
 
-def around(entrance: Rest) -> Around:
-    return Around(running_or_stopped(), SystemRandom(), entrance, Index(), (names.ROOT,), (), None, Silent())
+def around(entrance: Rest, labels: Labels | None) -> Around:
+    return Around(running_or_stopped(), SystemRandom(), entrance, Index(), (names.ROOT,), (), None, Silent(), labels)
 
 
 class Silent:

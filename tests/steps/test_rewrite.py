@@ -7,7 +7,7 @@ import pytest
 from kdns.config.declarations import Settings
 from kdns.config.directives.rewrite import Rewrite
 from kdns.dns import foreign, types
-from kdns.dns.names import to_text
+from kdns.dns.names import Name, to_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.steps import rewrite
@@ -274,6 +274,26 @@ def test_options_go_along_to_upstreams(lines: str, options: str) -> None:
 def test_a_clients_own_option_counts_as_there(rule: str, options: str) -> None:
     own = bytes.fromhex("000a0008" + "00" * 8 + "ffee000161")
     assert sent(f"rewrite edns0 {rule}", query("a.new.example", options=own)) == options
+
+
+class Known:
+    """Labels of names below example."""
+
+    def value(self, label: str, name: Name) -> str | None:
+        return {"a/b": "said", "a/empty": ""}.get(label) if name.endswith(named("example")) else None
+
+
+@pytest.mark.parametrize(
+    ("data", "options"), [("{a/b}", "ffee000473616964"), ("{a/empty}", "ffee000178"), ("{a/c}", "ffee000178")]
+)
+def test_a_label_of_metadata_can_be_sent_and_a_rule_without_one_does_nothing(data: str, options: str) -> None:
+    lines = f"rewrite edns0 local set 0xffee {data}\nrewrite edns0 local set 0xffee x"
+    made = Scene(lines, make, Known())
+    outcome = made.outcome(query("a.new.example"))
+    assert made.upstream.asked[0].query.upstream_options.hex() == options
+    assert isinstance(outcome, Relayed)
+    assert outcome.until == 5.0
+    assert sent(lines, query("a.new.example")) == "ffee000178"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from kdns.config.declarations import Settings
 from kdns.config.directives.template import Template
 from kdns.dns import types
+from kdns.dns.names import Name
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.steps import template
@@ -133,7 +134,8 @@ def test_what_a_template_is_not_for_passes_as_it_is() -> None:
         ("{{ .Name }} 60 IN TXT {{ .Message.Id }}", ()),
         ("{{ .Name }} 60 IN TXT {{ (.Message).Id }}", ()),
         ("{{ .Name }} 60 IN TXT {{ .Remote }}", ()),
-        ("{{ .Name }} 60 IN TXT <{{ if true }}{{ .Meta `a/b` }}{{ end }}>", ()),
+        ("{{ .Name }} 60 IN TXT <{{ if true }}{{ .Remote }}{{ end }}>", ()),
+        ("{{ .Name }} 60 IN TXT <{{ .Meta `a/b` }}>", (STATIC,)),
     ],
 )
 def test_what_depends_on_more_than_the_question_is_not_remembered(record: str, owners: tuple[Owner, ...]) -> None:
@@ -204,3 +206,17 @@ def test_an_extended_error_goes_along() -> None:
     assert answer == Answered(Answer(types.REFUSED, error=ExtendedError(15, "blocked")), (STATIC,), "template")
     failed = scene(template_of("IN A", "rcode SERVFAIL", "ederror 15")).outcome(query("a"))
     assert failed == Failed(types.SERVFAIL, ExtendedError(15), "template")
+
+
+class Known:
+    """A label of names below example."""
+
+    def value(self, label: str, name: Name) -> str | None:
+        return "said" if label == "a/b" and name.endswith(named("example")) else None
+
+
+def test_metadata_is_what_its_label_says_of_the_name() -> None:
+    lines = template_of("IN TXT", 'answer "{{ .Name }} 60 IN TXT <{{ .Meta `a/b` }}> <{{ .Meta `a/c` }}>"')
+    made = Scene(lines, make, Known())
+    assert made.ask("a.example. TXT") == ["NOERROR", 'a.example. 60 TXT "<said>" "<>"']
+    assert made.ask("a. TXT") == ["NOERROR", 'a. 60 TXT "<>" "<>"']

@@ -64,8 +64,8 @@ def _data(text_: str) -> str | bytes:
     if text_.startswith("0x"):
         return bytes.fromhex(text_[2:])
     if text_.startswith("{") and text_.endswith("}"):
-        if text_ not in _VARIABLES:
-            raise UnfitError(f"one of {', '.join(_VARIABLES)}: kdns knows no other word in braces")
+        if text_ not in _VARIABLES and not 0 < text_.find("/") - 1 < len(text_) - 3:
+            raise UnfitError(f"one of {', '.join(_VARIABLES)}, or the label of a metadatum in braces")
         return text_
     return text_.encode("utf-8", "surrogateescape")
 
@@ -244,7 +244,7 @@ DIRECTIVE: Final = Directive(
         "A rule that makes an impossible name of an answer is SERVFAIL, where CoreDNS says nothing.",
         "Of a client's EDNS options none goes to upstreams, but those that rules name, as they leave them.",
         "Replies never have such an option, as if every rule said revert; append leaves one that is there.",
-        "{server_ip}, {server_port} and labels of metadata aren't known, and are errors.",
+        "{server_ip} and {server_port} aren't known, and are errors.",
     ),
     laws=(
         Law(_has_the_groups, "found a group in a target, such as {2}, that its regular expression doesn't have"),

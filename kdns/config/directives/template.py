@@ -11,7 +11,7 @@ from kdns.config.gotemplates import read as read_template
 from kdns.config.kinds import PATTERN, of_text, text, whole
 from kdns.config.patterns import Pattern
 from kdns.config.shapes import Kind, Text, joined, many, record, spread
-from kdns.config.syntax import WARNING, Token
+from kdns.config.syntax import Token
 from kdns.dns import names, presentation, types
 from kdns.dns.names import Name
 from kdns.dns.presentation import RecordTextError
@@ -135,7 +135,7 @@ DIRECTIVE: Final = Directive(
     differs=(
         "A record that is the same for every question is read at the start: what is wrong with it is an error then.",
         "Of Go's templates, loops, with, define and variables are errors, and so are functions but those named here.",
-        "var and expr are errors for now; .Meta gives nothing, since nothing gathers metadata yet.",
+        "var and expr are errors for now.",
         "Names come back in the case in which they were asked for.",
         "Where a CNAME leads out of the answer, the rcode is its target's, unless the template has one but NOERROR.",
         "A template that can't be filled, or gives no record, is SERVFAIL with an extended error that says why.",
@@ -146,10 +146,5 @@ DIRECTIVE: Final = Directive(
         Law(_groups_there, "found a group in a record, as in .Group.name, that no pattern has"),
         Law(lambda template: not template.variables, "found var, which kdns doesn't have yet", at="var"),
         Law(lambda template: not template.conditions, "found expr, which kdns doesn't have yet", at="expr"),
-        Law(
-            lambda template: "Meta" not in _fields(template),
-            "found .Meta, which gives nothing: kdns gathers no metadata yet",
-            severity=WARNING,
-        ),
     ),
 )
