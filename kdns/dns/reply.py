@@ -9,7 +9,7 @@ Standards: RFC 1035 section 4.1, RFC 2181 sections 5 and 9, RFC 6891, RFC 8914, 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -149,6 +149,41 @@ def render(query: Query, answer: Answer, *, limit: int, recursion: bool, first: 
         flags |= types.RA
     _HEADER.pack_into(octets, 0, query.id, flags, 1, an, ns, ar)
     return Reply(bytes(octets), truncated, page.rotation, whole=not page.full)
+
+
+def messages(query: Query, sets: Iterable[RecordSet], *, limit: int, options: bytes = b"") -> Iterator[bytes]:
+    """The messages that carry all records of the sets in their order (RFC 5936 section 2.2), each rendered when asked for.
+
+    Each has the question, and our OPT record where the client spoke EDNS. None has more than limit (at most TCP_LIMIT)
+    octets, but for one that begins with a record larger than that. Raises ValueError at a record that fits none.
+    """
+    opt = opt_record(types.NOERROR, do=query.do, options=options) if query.edns else b""
+    flags = types.QR | types.AA | query.flags & _ECHOED
+    room, count = limit, 0
+    page = _Page(query, room - len(opt))
+
+    def finished() -> bytes:
+        _HEADER.pack_into(page.octets, 0, query.id, flags, 1, count, 0, len(opt) and 1)
+        return bytes(page.octets + opt)
+
+    for records in sets:
+        left = records
+        while True:
+            written = page.records(left)
+            count += written
+            if not page.full:
+                break
+            if count:
+                yield finished()
+                room = limit
+            elif room == TCP_LIMIT:
+                raise ValueError(f"a record of {len(left.rdatas[0])} octets fits no message")
+            else:
+                room = TCP_LIMIT
+            page, count = _Page(query, room - len(opt)), 0
+            left = left._replace(rdatas=left.rdatas[written:])
+    if count:
+        yield finished()
 
 
 def _render_denial(query: Query, answer: Answer, limit: int, recursion: bool) -> Reply | None:

@@ -13,12 +13,15 @@ Doors differ in nothing but what their replies may measure. So one that is whole
 datagram to this client, is the same at all doors, and is kept once for them, beside what is
 cut to fit; what only a stream takes is kept apart, where it can't push the others out.
 
+A zone transfer is many messages: they are handed over as an iterator, and each is rendered when there is
+room to send it.
+
 What an upstream said depends on time as well: it passes, on the second of the loop's clock
 that its outcome names, and all that pass do so together, by one comparison.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from kdns.dns import cookies, foreign, reply, types
@@ -26,13 +29,19 @@ from kdns.dns.keepalive import keepalive_option
 from kdns.dns.query import Ignored, Query, QueryError, parse
 from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Reply
+from kdns.dns.serials import serial_of
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
 from kdns.serve.routes import NOBODY, Block, Routes
-from kdns.steps.chain import Answered, Client, Failed, Outcome, Peer, Relayed, Request
+from kdns.steps.chain import Answered, Client, Failed, Outcome, Peer, Relayed, Request, Transfer
 from kdns.zone.entry import Owner
 
 Send = Callable[[bytes], None]
+# Takes the messages of a transfer, where the transport can carry several; whoever lets them go unread closes them.
+Stream = Callable[[Iterator[bytes]], None]
+
+
+_Said: TypeAlias = Answered | Relayed | Failed
 
 
 class Log(Protocol):
@@ -44,7 +53,9 @@ class Log(Protocol):
 # Passing replies that are remembered at a time, and octets of the largest: 4 MiB a door at the worst.
 _PASSING: Final = 2048
 _PASSING_OCTETS: Final = reply.UDP_LIMIT
-_TRANSFERS: Final = frozenset((types.AXFR, types.IXFR))
+_NO_TRANSFER: Final = Failed(types.REFUSED, ExtendedError(types.EDE_OTHER, "a zone is sent over TCP only"))
+# Octets of a transfer's messages: as far as names can be pointed at, and so few that no other client waits for one.
+_MESSAGE: Final = 16 << 10
 
 
 class Door(NamedTuple):
@@ -189,16 +200,21 @@ class Responder:
         """Where replies are remembered for this door."""
         return (self._shared, self._memo) if self._whole else (self._shared,)
 
-    def converse(self, octets: bytes, client: tuple[str, int], send: Send) -> bytes | None:
+    def converse(
+        self, octets: bytes, client: tuple[str, int], send: Send, stream: Stream | None = None
+    ) -> bytes | None:
         """As respond, remembered or not; for a transport that doesn't look into the memo itself."""
         found = self._shared.replies.get(octets[2:])
         if found is not None and not found.cut:  # without another call: most of what is asked
             found.cell[self._place] += 1
             return octets[:2] + (found.turned() if found.count else found.octets)
-        return self.recall(octets) or self.respond(octets, Peer(*client), send)
+        return self.recall(octets) or self.respond(octets, Peer(*client), send, stream)
 
-    def respond(self, octets: bytes, client: Client, send: Send) -> bytes | None:
-        """The reply; None if send will be called with it later, or never since there is none to give."""
+    def respond(self, octets: bytes, client: Client, send: Send, stream: Stream | None = None) -> bytes | None:
+        """The reply; None if send will be called with it later, or never since there is none to give.
+
+        None, too, where stream is called with all that there is to send, now or later, instead of send.
+        """
         denied = self._denials.reply(octets)
         if denied is not None:
             return denied
@@ -216,21 +232,47 @@ class Responder:
         block = self._block(query, client)
 
         def finish(outcome: Outcome) -> None:
-            send(self._finish(octets, query, block, outcome, options, False))
+            said = self._transfer(query, block, outcome, options, stream)
+            if said is not None:
+                send(self._finish(octets, query, block, said, options, False))
 
+        request = Request(query, client, self.door.transport)
+        if query.qtype == types.IXFR:
+            request = request._replace(since=serial_of(octets))
         try:
-            outcome = block.chain(Request(query, client, self.door.transport), finish)
+            outcome = block.chain(request, finish)
         except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
             self._panic(query, fault)
             outcome = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
-        return None if outcome is None else self._finish(octets, query, block, outcome, options, block.manner.remembers)
+        said = None if outcome is None else self._transfer(query, block, outcome, options, stream)
+        return None if said is None else self._finish(octets, query, block, said, options, block.manner.remembers)
+
+    def _transfer(
+        self, query: Query, block: Block, outcome: Outcome, options: bytes, stream: Stream | None
+    ) -> _Said | None:
+        """What is to be said in one reply: the outcome, unless it is a zone, which is handed over to be sent."""
+        if not isinstance(outcome, Transfer):
+            return outcome
+        if stream is None:
+            return _NO_TRANSFER
+        self.tally.count(query.qtype, types.NOERROR, outcome.by, block.where, empty=False)
+        stream(self._messages(query, outcome, options))
+        return None
+
+    def _messages(self, query: Query, transfer: Transfer, options: bytes) -> Iterator[bytes]:
+        """The transfer's messages. Raises what is raised while they are made, which is counted and logged."""
+        try:
+            yield from reply.messages(query, transfer.sets, limit=_MESSAGE, options=options)
+        except Exception as fault:
+            self._panic(query, fault)
+            raise
 
     def _block(self, query: Query, client: Client) -> Block:
-        """Who answers. Other classes than a block's and transfers are refused (RFC 5936 section 2.2.1)."""
+        """Who answers. Other classes than a block's are refused."""
         block = self._routes.find(query, client)
         if query.qclass != types.IN and not (query.qclass == types.CH and block.manner.chaos):
             return NOBODY
-        return NOBODY if query.qtype in _TRANSFERS else block
+        return block
 
     def _options(self, asked: bytes, client: Client) -> bytes:
         """The reply's EDNS options: a cookie for who sent one, and over TCP the time for who asks. Raises QueryError."""
@@ -242,7 +284,7 @@ class Responder:
         return b"" if cookie is None else self._cookie(cookie, client.host)
 
     def _finish(
-        self, octets: bytes, query: Query, block: Block, outcome: Outcome, options: bytes, remember: bool
+        self, octets: bytes, query: Query, block: Block, outcome: _Said, options: bytes, remember: bool
     ) -> bytes:
         """The octets of the reply; counts it, and remembers it if it may be.
 

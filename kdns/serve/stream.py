@@ -9,23 +9,30 @@ read or too many of its queries are being answered; messages are handed over a f
 of the event loop; whoever is slow meets a deadline; a newcomer always gets a place, if need
 be the one of the connection that was silent longest. One sweep a second looks at all the
 deadlines; no connection has a timer, a task or a buffer of its own beyond what it is sending.
+A zone that is transferred is sent message by message, each made when the one before it has been
+taken by the kernel or nearly so: neither memory nor other clients pay for its size.
 """
 
 import asyncio
 import socket
 import ssl
 import struct
-from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
 from kdns.serve.sockets import BACKLOG
 
-# answer(message, client, send): the reply at once; or None, if send will be called with it later, once, from the event
-# loop, or never, if there is none to give. A reply that comes when the connection is gone is lost without a word.
-Answerer: TypeAlias = Callable[[bytes, tuple[str, int], Callable[[bytes], None]], bytes | None]
+# What is sent of a transfer, message by message; the next is asked for when there is room for it.
+Messages: TypeAlias = Iterator[bytes]
+# answer(message, client, send, stream): the reply at once; or None, if send will be called with it later, once, from the
+# event loop, or never, if there is none to give; or if stream is called instead, with messages that are replies all of
+# them. What comes when the connection is gone is lost without a word; messages that raise end the connection.
+Answerer: TypeAlias = Callable[
+    [bytes, tuple[str, int], Callable[[bytes], None], Callable[[Messages], None]], bytes | None
+]
 
 _PREFIX: Final = 2  # octets of a message's length
 _HEAD: Final = struct.Struct("!HHHHHHH")  # the length; a header: id, flags, four counts
@@ -43,6 +50,7 @@ REASONS: Final = {
     "slow_message": "a message didn't end in time",
     "slow_reader": "the client didn't read its replies in time",
     "junk": "what came is no DNS",
+    "broken": "a zone that was being sent came to no end",
     "evicted": "a newcomer needed its place",
     "refused": "the client's address had too many already",
     "stopped": "the server ends",
@@ -203,6 +211,8 @@ class _Connection(asyncio.BufferedProtocol):
         "_at",
         "_blocked",
         "_ended",
+        "_flowing",
+        "_flows",
         "_left",
         "_mark",
         "_marked",
@@ -223,6 +233,8 @@ class _Connection(asyncio.BufferedProtocol):
         self._unread = b""  # what was read last, and before it what of that wasn't whole
         self._at = 0  # so much of it has been handed over
         self._pending = 0  # queries being answered
+        self._flows: deque[Messages] = deque()  # transfers, of which the first is being sent
+        self._flowing = False  # sends on in the next turn
         self._blocked = False  # too much unsent
         self._paused = False  # nothing is read
         self._ended = False  # the client sends no more
@@ -267,11 +279,13 @@ class _Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._blocked = False
+        self._flow_on()
         self.settle()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how a client went is nobody's concern
         self._server.closed[self._over or "client"] += 1
         self._over = self._over or "client"
+        self._flows.clear()
         self._server.leave(self)
 
     # Messages in, replies out
@@ -280,7 +294,7 @@ class _Connection(asyncio.BufferedProtocol):
         """Hands over the messages that are whole, at most a share of them; the rest waits for the next turn."""
         self._scheduled = False
         server = self._server
-        limits, answer, client, late = server.limits, server.answer, self.client, self._send_late
+        limits, answer, client, late, many = server.limits, server.answer, self.client, self._send_late, self._send_many
         unread, at, end = self._unread, self._at, len(self._unread)
         replies: list[bytes] = []
         size = handed = 0
@@ -297,7 +311,7 @@ class _Connection(asyncio.BufferedProtocol):
                 break
             self._at = at = stop
             handed += 1
-            reply = answer(unread[start:stop], client, late)
+            reply = answer(unread[start:stop], client, late, many)
             if reply is None:
                 self._pending += 1
             else:
@@ -336,6 +350,36 @@ class _Connection(asyncio.BufferedProtocol):
         if self._over:
             return
         self._write(len(reply).to_bytes(_PREFIX) + reply)
+        self._progress()
+        self.settle()
+
+    def _send_many(self, messages: Messages) -> None:
+        if self._over:
+            return
+        self._flows.append(messages)
+        self._flow_on()
+
+    def _flow_on(self) -> None:
+        if self._flows and not (self._flowing or self._blocked):
+            self._flowing = True
+            self._server.loop.call_soon(self._flow)
+
+    def _flow(self) -> None:
+        """Sends one message of a transfer; the next in another turn of the loop, or once the client has read enough."""
+        self._flowing = False
+        if self._over or self._blocked or not self._flows:
+            return
+        try:
+            message = next(self._flows[0], None)
+        except Exception:  # noqa: BLE001 - told by who raised it; without an end the client would wait for it
+            self.drop("broken")
+            return
+        if message is None:
+            self._flows.popleft()
+            self._pending -= 1
+        else:
+            self._write(len(message).to_bytes(_PREFIX) + message)
+        self._flow_on()
         self._progress()
         self.settle()
 

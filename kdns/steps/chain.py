@@ -16,13 +16,13 @@ raised after a wait comes as Failed with its cause. Both are for the runner to c
 Its own done never raises, since whoever calls it has other questions to go on with.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from kdns.dns import types
 from kdns.dns.lasting import Lasting
 from kdns.dns.query import Query
-from kdns.dns.records import Answer, ExtendedError
+from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.dns.reply import Rotation
 from kdns.zone.alike import Alike
 from kdns.zone.entry import Owner
@@ -54,6 +54,7 @@ class Request(NamedTuple):
     client: Client
     transport: str  # "udp" or "tcp"
     chases: int = 0  # how often it came back to the entrance
+    since: int | None = None  # of a question for IXFR: the serial of the zone that the client has
 
 
 class Answered(NamedTuple):
@@ -99,7 +100,18 @@ class Failed(NamedTuple):
 SILENCE: Final = -1
 DROPPED: Final = Failed(SILENCE)
 
-Outcome: TypeAlias = Answered | Relayed | Failed
+
+class Transfer(NamedTuple):
+    """A zone as it is at this moment, for who asked for all of it (RFC 5936): its sets one by one, the SOA first and last.
+
+    sets is closed where nobody reads it to its end. Who changes answers leaves it as it is.
+    """
+
+    sets: Iterator[RecordSet]
+    by: str = ""
+
+
+Outcome: TypeAlias = Answered | Relayed | Failed | Transfer
 Done: TypeAlias = Callable[[Outcome], None]
 Rest: TypeAlias = Callable[[Request, Done], Outcome | None]
 
@@ -120,6 +132,9 @@ ORDER: Final = ("kubernetes", "special", "cache", "forward")
 
 CHASES: Final = 8  # as many as an ExternalName may lead on inside the zone
 
+TRANSFERS: Final = frozenset((types.AXFR, types.IXFR))
+
+_REFUSED: Final = Failed(types.REFUSED)
 _ROUND: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, f"led on more than {CHASES} times"))
 _NOBODY: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "nothing configured here answers this name"))
 
@@ -131,12 +146,27 @@ def in_order(steps: Mapping[str, Step]) -> tuple[Step, ...]:
     return tuple(steps[name] for name in ORDER if name in steps)
 
 
+@runtime_checkable
+class Gate(Protocol):
+    """A step that decides on transfers, and passes none on."""
+
+    def lead_to(self, steps: Sequence[Step]) -> None:
+        """Has it look for zones among these steps from now on."""
+        ...
+
+
 def compose(steps: Sequence[Step]) -> Rest:
-    """The chain of steps, first to last, made once; a question that none of them answers fails with SERVFAIL."""
+    """The chain of steps, first to last, made once; a question that none of them answers fails with SERVFAIL.
+
+    Without a gate among them transfers are refused before the first step.
+    """
     rest: Rest = _end
     for step in reversed(steps):
         rest = _linked(step, rest)
-    return rest
+    gates = [step for step in steps if isinstance(step, Gate)]
+    for gate in gates:
+        gate.lead_to(steps)
+    return rest if gates else _without_transfers(rest)
 
 
 class Entrance:
@@ -186,6 +216,13 @@ def _linked(step: Step, rest: Rest) -> Rest:
 
     def here(request: Request, done: Done) -> Outcome | None:
         return ask(request, rest, done)
+
+    return here
+
+
+def _without_transfers(rest: Rest) -> Rest:
+    def here(request: Request, done: Done) -> Outcome | None:
+        return _REFUSED if request.query.qtype in TRANSFERS else rest(request, done)
 
     return here
 

@@ -18,7 +18,7 @@ from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.translation import TTL_MAX, Prefix, has_type, soa_ttl, translate_reply, translate_sets
 from kdns.dns.wire import WireError
 from kdns.steps.around import Around
-from kdns.steps.chain import Answered, Client, Done, Failed, Outcome, Relayed, Request, Rest, asked_then
+from kdns.steps.chain import Answered, Client, Done, Failed, Outcome, Relayed, Request, Rest, Transfer, asked_then
 from kdns.zone.entry import Owner
 
 NAME: Final = "dns64"
@@ -65,7 +65,7 @@ class Dns64:
 
     def _second(self, outcome: Outcome, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """What to make of the answer to the AAAA question: it is the one, or the A question is asked."""
-        if isinstance(outcome, Failed) or not self._wants(request.query, outcome):
+        if isinstance(outcome, (Failed, Transfer)) or not self._wants(request.query, outcome):
             return outcome
         plain = request._replace(query=request.query.replace(qtype=types.A))
         return asked_then(partial(self._joined, request.query, outcome), rest, plain, done)
@@ -89,6 +89,8 @@ class Dns64:
             return self._of_reply(query, six, four)
         if isinstance(four, Failed):
             return four if four.cause is not None else _depending(six, ())
+        if isinstance(four, Transfer):  # not of a question for addresses
+            return six
         if not any(records.rtype == types.A for records in four.answer.answers):
             return _depending(six, four.owners)
         owners = six.owners + four.owners if isinstance(six, Answered) and six.owners and four.owners else ()

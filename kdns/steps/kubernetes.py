@@ -9,12 +9,9 @@ What a name denotes is zone.schema's; how octets of an upstream continue an answ
 from typing import Final
 
 from kdns.config.directives.kubernetes import Kubernetes as Settings
-from kdns.dns import types
-from kdns.dns.foreign import ForeignError
-from kdns.dns.query import Query
-from kdns.dns.records import Answer, ExtendedError
 from kdns.steps.around import Around
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, asked_then
+from kdns.steps.chain import Answered, Done, Outcome, Relayed, Request, Rest, asked_then
+from kdns.steps.leading import continued
 from kdns.zone import schema
 from kdns.zone.index import Index
 from kdns.zone.schema import Zone
@@ -65,37 +62,9 @@ class Kubernetes:
             return Answered(found.answer, found.owners, NAME, found.alike)
         prefix = found.answer
         target = request._replace(query=query.replace(qname=found.chase))
-        return asked_then(lambda outcome: _continued(query, prefix, outcome), self._entrance or rest, target, done)
+        return asked_then(lambda outcome: continued(query, prefix, outcome, NAME), self._entrance or rest, target, done)
 
 
 def _of_this_moment(outcome: Outcome) -> Outcome:
     """What is said of a name that fell through: the next change of the cluster may give us one to say."""
     return outcome._replace(until=0.0) if isinstance(outcome, Relayed) else outcome
-
-
-def _continued(query: Query, prefix: Answer, outcome: Outcome) -> Outcome:
-    """The CNAMEs of prefix with what came of asking for their target."""
-    if isinstance(outcome, Relayed):
-        return Answered(_spliced(query, prefix, outcome.octets), by=NAME)
-    if isinstance(outcome, Answered):
-        target = outcome.answer
-        answer = target._replace(answers=prefix.answers + target.answers, authoritative=prefix.authoritative)
-        return Answered(answer, by=NAME)
-    if outcome.cause is not None:
-        return outcome
-    return _failed(prefix, outcome)
-
-
-def _failed(prefix: Answer, outcome: Failed) -> Answered:
-    return Answered(prefix._replace(rcode=outcome.rcode, error=outcome.error), by=NAME)
-
-
-def _spliced(query: Query, prefix: Answer, octets: bytes) -> Answer:
-    # Imported by the first chase: it brings in dnslib, which nothing else in a worker needs.
-    from kdns.dns import message  # noqa: PLC0415
-
-    try:
-        return message.splice(query, prefix, octets)
-    except ForeignError as error:
-        text = f"the reply for the target can't be used: {error}"
-        return prefix._replace(rcode=types.SERVFAIL, error=ExtendedError(types.EDE_OTHER, text))

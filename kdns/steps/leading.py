@@ -8,7 +8,7 @@ from kdns.dns import types
 from kdns.dns.foreign import ForeignError
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
-from kdns.steps.chain import Answered, Outcome, Relayed
+from kdns.steps.chain import Answered, Failed, Outcome, Relayed
 from kdns.zone.entry import Owner
 
 
@@ -24,9 +24,9 @@ def continued(query: Query, prefix: Answer, outcome: Outcome, by: str, owners: t
         answer = target._replace(answers=prefix.answers + target.answers, authoritative=prefix.authoritative)
         together = owners + outcome.owners if owners and outcome.owners else ()
         return Answered(answer, together, by)
-    if outcome.cause is not None:
-        return outcome
-    return Answered(prefix._replace(rcode=outcome.rcode, error=outcome.error), by=by)
+    if isinstance(outcome, Failed) and outcome.cause is None:
+        return Answered(prefix._replace(rcode=outcome.rcode, error=outcome.error), by=by)
+    return outcome
 
 
 def _spliced(query: Query, prefix: Answer, octets: bytes) -> Answer:

@@ -19,7 +19,7 @@ from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
 from kdns.steps import rewrite_rules
 from kdns.steps.around import Around
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, asked_then
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Transfer, asked_then
 from kdns.steps.leading import continued
 from kdns.steps.lineformat import Labels
 from kdns.steps.rewrite_rules import Leading
@@ -139,7 +139,9 @@ class _Trip:
 
         What the chain says of the target has been through all rules already, so no other CNAME is led elsewhere.
         """
-        if isinstance(outcome, Failed) or (isinstance(outcome, Relayed) and outcome.octets.find(_CNAME_IN) < 0):
+        if isinstance(outcome, (Failed, Transfer)):
+            return None
+        if isinstance(outcome, Relayed) and outcome.octets.find(_CNAME_IN) < 0:
             return None
         answer = self._read(outcome)
         if answer is None:
@@ -172,6 +174,8 @@ class _Trip:
                 return outcome._replace(rcode=_changed(Answer(outcome.rcode), changes).rcode)
             if isinstance(outcome, Answered):
                 return outcome._replace(answer=_changed(outcome.answer, changes), alike=None)
+            if isinstance(outcome, Transfer):
+                return outcome
             answer = self._read(outcome)
             return self._relayed(outcome, None if answer is None else _changed(answer, changes))
         except (NameTextError, ForeignError) as error:

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
 from tests import virtual_time
 
 Send = Callable[[bytes], None]
+Stream = Callable[[Iterator[bytes]], None]
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 DEFAULTS = StreamLimits()
@@ -30,21 +31,33 @@ def virtually(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
 
 class Answers:
-    """An answerer: says back what was asked, later where the text begins with "slow", never where with "drop"."""
+    """An answerer: says back what was asked, later where the text begins with "slow", never where with "drop", often where with "many"."""
 
     def __init__(self, size: int = 0) -> None:
         self.size = size  # octets added to each reply
+        self.made = 0  # messages of the transfer asked for last
         self.asked: list[bytes] = []
         self.clients: list[tuple[str, int]] = []
         self.slow: list[tuple[bytes, Send]] = []
 
-    def __call__(self, message: bytes, client: tuple[str, int], send: Send) -> bytes | None:
+    def __call__(self, message: bytes, client: tuple[str, int], send: Send, stream: Stream) -> bytes | None:
         self.asked.append(message)
         self.clients.append(client)
+        if message[12:].startswith(b"many"):
+            stream(self.many(message))
+            return None
         if message[12:].startswith(b"slow"):
             self.slow.append((message, send))
             return None
         return None if message[12:].startswith(b"drop") else message + bytes(self.size)
+
+    def many(self, message: bytes) -> Iterator[bytes]:
+        """Says back a thousand messages; with "broken" in the text it comes to no end."""
+        for number in range(1000):
+            self.made = number + 1
+            yield message + number.to_bytes(2) + bytes(self.size)
+            if b"broken" in message and number == 2:
+                raise ValueError("no more")
 
     def release(self) -> None:
         for message, send in self.slow:

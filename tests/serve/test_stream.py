@@ -152,6 +152,7 @@ async def test_a_reply_that_comes_too_late_is_lost_without_a_word(caplog: pytest
 
 def test_every_reason_is_explained() -> None:
     assert set(REASONS) == {
+        "broken",
         "client",
         "evicted",
         "idle",

@@ -21,7 +21,20 @@ from kdns.dns import foreign, names, reply, types
 from kdns.dns.query import Query
 from kdns.dns.records import Answer
 from kdns.steps.around import Around
-from kdns.steps.chain import Answered, Client, Done, Entrance, Outcome, Peer, Relayed, Request, Rest, Step, compose
+from kdns.steps.chain import (
+    Answered,
+    Client,
+    Done,
+    Entrance,
+    Failed,
+    Outcome,
+    Peer,
+    Relayed,
+    Request,
+    Rest,
+    Step,
+    compose,
+)
 from kdns.steps.lineformat import Labels
 from kdns.zone.index import Index
 from tests.config.directives import chain as settings_of
@@ -176,6 +189,7 @@ class Scene:
         outcome = self.outcome(query)
         if isinstance(outcome, Relayed):
             return foreign.fit(query, outcome.octets, 65535, b"", outcome.error, outcome.tidy)
+        assert isinstance(outcome, (Answered, Failed))
         answer = outcome.answer if isinstance(outcome, Answered) else Answer(outcome.rcode, authoritative=False)
         return reply.render(query, answer, limit=65535, recursion=True).octets
 

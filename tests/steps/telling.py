@@ -92,6 +92,7 @@ def told(outcome: Outcome, given: Query) -> str:
     if isinstance(outcome, Relayed):
         octets = foreign.fit(given, outcome.octets, TCP_LIMIT, b"", outcome.error, outcome.tidy)
     else:
+        assert isinstance(outcome, Answered)
         octets = render(given, outcome.answer, limit=TCP_LIMIT, recursion=False).octets
     return text(octets)
 
