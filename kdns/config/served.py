@@ -14,16 +14,19 @@ from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.directives.replies import Bufsize
 from kdns.config.directives.rewrite import Rewrite
 from kdns.config.directives.template import Template
+from kdns.config.directives.zonefiles import File, Transfer
 from kdns.config.serving import Block
 from kdns.config.table import name_of
 
 # The module of steps that makes the step.
 STEPS: Final[Mapping[type[Settings], str]] = {
     Cache: "cache",
+    File: "file",
     Forward: "forward",
     Kubernetes: "kubernetes",
     Rewrite: "rewrite",
     Template: "template",
+    Transfer: "transfer",
 }
 
 # Read by what listens, answers probes, or renders replies.

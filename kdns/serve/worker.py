@@ -40,6 +40,7 @@ from kdns.serve.udp import open_door
 from kdns.steps.around import Around
 from kdns.steps.chain import Entrance
 from kdns.steps.forward import Forward
+from kdns.zone.entry import Owner
 from kdns.zone.index import Index
 from kdns.zone.patch import Patch
 
@@ -91,6 +92,7 @@ class Worker:
             addresses=own_addresses(listener.address for listener in settings.servers.listeners),
             datagrams=mmsg.Connected() if mmsg.available else None,
             log=_log,
+            forget=self._forget,
         )
         self._blocks = [work(block, around) for block in settings.servers.blocks]
         self._responders: list[Responder] = []
@@ -150,9 +152,7 @@ class Worker:
 
     def changed(self, patch: Patch) -> None:
         """As Keeper.changed."""
-        touched = self.index.apply(patch)
-        for responder in self._responders:
-            responder.forget(touched)
+        self._forget(self.index.apply(patch))
         self._changed += len(patch.puts)
         if self._changed > _FREEZE_AFTER:
             self._freeze()
@@ -177,6 +177,10 @@ class Worker:
                 if any(route.block == number for route in listener.routes):
                     yield listener.label, block
                     break
+
+    def _forget(self, owners: set[Owner]) -> None:
+        for responder in self._responders:
+            responder.forget(owners)
 
     def _freeze(self) -> None:
         """Takes what lives long out of the garbage collector's walks: no pause grows with the cluster."""

@@ -6,7 +6,7 @@ in ops.metrics' table, by name and label values. A step that waits, or has socke
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -14,6 +14,7 @@ from kdns.dns.names import Name
 from kdns.steps.chain import Rest
 from kdns.steps.lineformat import Labels
 from kdns.steps.upstream import Datagrams, Random
+from kdns.zone.entry import Owner
 from kdns.zone.index import Index
 
 Samples: TypeAlias = Mapping[tuple[str, tuple[str, ...]], float]
@@ -40,3 +41,5 @@ class Around:
     datagrams: Datagrams | None  # many datagrams with one system call, where the system can
     log: Log
     labels: Labels | None = None  # of metadata, where the server block gathers some
+    # Takes the owners of which remembered replies are void; without it no step's replies but the cluster's are remembered.
+    forget: Callable[[set[Owner]], None] | None = None

@@ -7,14 +7,15 @@ from typing import Final, TypeAlias, cast
 
 from kdns.config.declarations import Settings
 from kdns.config.directives.rewrite import Rewrite
+from kdns.config.directives.zonefiles import File, Transfer
 from kdns.config.served import STEPS
 from kdns.steps.around import Around
 from kdns.steps.chain import Step
 
 Maker: TypeAlias = Callable[[Settings | Sequence[Settings], Around], Step | None]
 
-# Directives whose lines are one step together: one of rewrite's may end those behind it.
-_TOGETHER: Final = (Rewrite,)
+# Directives whose lines are one step together: one of rewrite's may end those behind it, and zones may lie in each other.
+_TOGETHER: Final = (Rewrite, File, Transfer)
 
 
 def steps_of(settings: Sequence[Settings], around: Around) -> Iterator[Step]:

@@ -32,6 +32,7 @@ _ADDRESS: Final = b"\x40"
 _NAMESPACE: Final = b"\x41"
 _POD: Final = b"\x42"
 APEX: Final = Owner(b"\x43")  # NS, SOA and ns.dns of the zone; touched by every revision
+_FILE: Final = b"\x45"
 STATIC: Final = Owner(b"\x44")  # what the configuration alone decides; never touched
 
 
@@ -67,6 +68,11 @@ def address_owner(address: bytes) -> Owner:
 def namespace_of(owner: Owner) -> bytes:
     """The namespace of a Service's owner, as it stands in a folded name: with its length octet."""
     return owner[owner[0] + 1 :]
+
+
+def file_owner(origin: bytes, path: str) -> Owner:
+    """The owner of all that a zone's file says."""
+    return Owner(_FILE + origin + path.encode(errors="surrogateescape"))
 
 
 def namespace_owner_of(label: bytes) -> Owner:

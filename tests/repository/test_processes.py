@@ -27,6 +27,8 @@ PROCESSES = [
     # The controller is forked before what answers is imported: it is at work meanwhile.
     ("kdns.app", ("kdns.steps", "kdns.zone", "kdns.serve.worker", "kdns.serve.udp", "kdns.serve.stream", "ctypes")),
     ("kdns.controller", ("kubernetes", "yaml", "http", "dnslib", "click", "kdns.steps", "kdns.serve.worker", "ctypes")),
+    # Only the short-lived child that reads a zone file loads the library for it.
+    ("kdns.steps.file", (*CLUSTER_LIBRARIES, *OWN_CLUSTER_PARTS, "http", "dnslib", "dns")),
     # It is there before the fork, in every process; seldom has a Corefile a pattern.
     ("kdns.config.table", (*CLUSTER_LIBRARIES, "re2", "asyncio", "structlog", "h11", "http", "dnslib", "click")),
     # --help and --version answer without loading what serves.

@@ -61,6 +61,7 @@ IMPURE = frozenset(
 PLACES: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
     "ctypes": ("serve.mmsg",),
+    "dns": ("steps.masterfile",),  # dnspython
     "dnslib": ("dns.message",),
     "h11": ("ops.listener", "sources"),
     "kubernetes": ("sources.api",),
@@ -73,7 +74,7 @@ NOWHERE = frozenset(
     ("aiohttp", "http", "logging", "multiprocessing", "pickle", "prometheus_client", "requests", "urllib3", "uvloop")
 )
 # Of these each has one importer, which translates its errors.
-SINGLE = ("ctypes", "dnslib", "kubernetes", "re2")
+SINGLE = ("ctypes", "dns", "dnslib", "kubernetes", "re2")
 VAGUE = frozenset(("base", "common", "core", "helper", "helpers", "manager", "misc", "util", "utils"))
 # The design's own word for the numbers of the DNS.
 DESIGNED_NAMES = ("dns.types",)

@@ -51,6 +51,13 @@ FILE: Final = Directive(
     "file FILE [ZONE...]",
     doc="Answers from a zone file.",
     repeat="each",
+    differs=(
+        "A zone whose file is wrong or missing at the start is answered with SERVFAIL until it can be read; all else is served.",
+        "A file in which a name has a CNAME and other records is wrong.",
+        "A name's records of type ANY are its first set (RFC 8482), where CoreDNS says that there are none.",
+        "Aliases that lead in a circle are SERVFAIL with the aliases, where CoreDNS gives what it has found as if it were all.",
+        "Signatures of a signed zone are given to who asks for RRSIG, not along with answers.",
+    ),
     accepted={"upstream": "names outside are resolved by the server block itself"},
     gone={"transfer": "write the directive transfer", "no_reload": "write reload 0s"},
 )
@@ -59,5 +66,11 @@ TRANSFER: Final = Directive(
     "transfer [ZONE...]",
     doc="Lets others copy zones (AXFR, IXFR).",
     repeat="each",
+    differs=(
+        "IXFR over UDP is answered by the SOA, which says whether to come by TCP (RFC 1995), not refused.",
+        "A zone that isn't here is NOTAUTH (RFC 5936), and IXFR without a SOA FORMERR.",
+        "Ten zones are sent at a time in a server block; another is refused.",
+        "Each worker tells of a change when it has taken it over, so others are told once for each worker.",
+    ),
     laws=(Law(lambda transfer: bool(transfer.to), "found no to, expected one at least"),),
 )
