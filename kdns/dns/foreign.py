@@ -13,6 +13,7 @@ from bisect import bisect_right
 from typing import Final, NamedTuple
 
 from kdns.dns import types
+from kdns.dns.names import Name
 from kdns.dns.query import Query
 from kdns.dns.records import ExtendedError
 from kdns.dns.reply import opt_record
@@ -61,8 +62,10 @@ class _Layout(NamedTuple):
         return min(bisect_right(self.ends, room), self.answers + self.authority)
 
 
-def ask(query: Query, ident: int, *, edns: bool = True) -> bytes:
-    """The question for an upstream: the client's, in its case and with its CD and DO, and upstream_options.
+def ask(query: Query, ident: int, *, edns: bool = True, qname: Name | None = None) -> bytes:
+    """The question for an upstream: the client's, with its CD and DO, and upstream_options.
+
+    It is asked in the client's case, or in that of qname, the same name.
 
     RD and AD are always set: so the answer is the same for clients that don't, who are told AD no more than before (RFC
     6840 section 5.7). edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
@@ -71,7 +74,12 @@ def ask(query: Query, ident: int, *, edns: bool = True) -> bytes:
     opt = b"" if not edns else _OPT_DO if query.do else _OPT
     if edns and query.upstream_options:
         opt = opt_record(types.NOERROR, do=query.do, options=query.upstream_options)
-    return b"".join((head, query.qname, _QUESTION(query.qtype, query.qclass), opt))
+    return b"".join((head, query.qname if qname is None else qname, _QUESTION(query.qtype, query.qclass), opt))
+
+
+def renamed(query: Query, received: bytes) -> bytes:
+    """A reply to the query's question in whatever case, with the name as the client wrote it."""
+    return b"".join((received[:HEADER_SIZE], query.qname, received[HEADER_SIZE + len(query.qname) :]))
 
 
 def answers(sent: bytes, received: bytes) -> bool:

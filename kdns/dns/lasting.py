@@ -87,7 +87,7 @@ def lasting(query: Query, received: bytes) -> Lasting | None:
 
 
 def plain(query: Query, sent: bytes, received: bytes) -> Lasting | None:
-    """What lasts of a reply to sent, which asks the query's question, if it is of the most common form.
+    """What lasts of a reply to sent, which asks the query's question in whatever case, if it is of the most common form.
 
     That is: id and question as sent, nothing but records of the question's own name and type, and no OPT record or a
     bare one; nothing else has to be checked of it then. None for any other octets. Looked at once as a whole, 1.6 µs
@@ -113,7 +113,7 @@ def plain(query: Query, sent: bytes, received: bytes) -> Lasting | None:
         position += 12 + size
     if position != len(received) if not ar else not _is_bare_opt(received, position):
         return None
-    octets = b"".join((received[:10], b"\0\0", received[HEADER_SIZE:position]))
+    octets = b"".join((received[:10], b"\0\0", query.qname, received[first - 4 : position]))
     alike = an > 1 and query.qtype in _ADDRESSES and position - first == an * (12 + size)
     return Lasting(octets, tuple(ttls), least, False, Rotation(first, 12 + size, an) if alike else None)
 

@@ -30,17 +30,28 @@ class Family(NamedTuple):
     """A metric: what is counted, and by what it is told apart."""
 
     name: str
-    type: Literal["counter", "gauge"]
+    type: Literal["counter", "gauge", "histogram"]
     help: str
     labels: tuple[str, ...] = ()
     common: bool = False  # each worker tells the same: of their values the greatest counts, not the sum
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its series: a histogram has a bucket for each bound (the label le, last), the sum, and the count."""
+        return (self.name,) if self.type != "histogram" else tuple(f"{self.name}{part}" for part in _PARTS)
+
+
+_PARTS: Final = ("_bucket", "_sum", "_count")  # as they stand on the page
+_BOUND: Final = "le"
 
 _BLOCK: Final = ("server", "zone", "view")  # CoreDNS' words for where a question came in
 
 _TEMPLATE: Final = (*_BLOCK, "class", "type")
 _CACHE: Final = ("server", "zones", "view")
 _CACHE_KIND: Final = ("server", "type", "zones", "view")
+
+_PROXY: Final = ("proxy_name", "to", "rcode")
+_SOCKETS: Final = ("proxy_name", "to", "proto")
 
 _TABLE: Final[tuple[Family, ...]] = (
     # As CoreDNS names them
@@ -78,6 +89,17 @@ _TABLE: Final[tuple[Family, ...]] = (
         common=True,
     ),
     Family("coredns_local_localhost_requests_total", "counter", "Questions for localhost as a part of a name."),
+    Family("coredns_proxy_request_duration_seconds", "histogram", "From a try's question to its reply.", _PROXY),
+    Family("coredns_proxy_healthcheck_failures_total", "counter", "Probes without a reply.", ("proxy_name", "to")),
+    Family("coredns_proxy_conn_cache_hits_total", "counter", "Questions sent by sockets that were open.", _SOCKETS),
+    Family("coredns_proxy_conn_cache_misses_total", "counter", "Sockets opened for questions.", _SOCKETS),
+    Family("coredns_forward_healthcheck_broken_total", "counter", "Questions while all upstreams were down."),
+    Family("coredns_forward_max_concurrent_rejects_total", "counter", "Questions that were one too many in flight."),
+    # As CoreDNS named them once, for dashboards that still ask so
+    Family("coredns_forward_requests_total", "counter", "Questions sent to an upstream.", ("to",)),
+    Family("coredns_forward_responses_total", "counter", "Replies of an upstream.", ("to", "rcode")),
+    Family("coredns_forward_request_duration_seconds", "histogram", "As that of proxy above.", ("to", "rcode")),
+    Family("coredns_forward_healthcheck_failures_total", "counter", "As that of proxy above.", ("to",)),
     # What CoreDNS lacks: the cluster as kdns sees it
     Family("kdns_freshness_seconds", "gauge", "Time since the last proof that the data is current.", ("resource",)),
     Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),
@@ -104,6 +126,7 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("process_start_time_seconds", "gauge", "When the first process started, in seconds since 1970."),
 )
 FAMILIES: Final[Mapping[str, Family]] = {family.name: family for family in _TABLE}
+_SERIES: Final[Mapping[str, Family]] = {name: family for family in _TABLE for name in family.names}
 
 # The values that a client can choose come from closed sets; CoreDNS' own for type.
 OTHER: Final = "other"
@@ -120,11 +143,11 @@ def render(samples: Iterable[Sample]) -> str:
     A closed label's foreign values are one series, "other". Raises ValueError for what only a mistake in the
     code brings about: a family that the table lacks, a wrong number of labels, a gauge's series given twice.
     """
-    pages: dict[str, dict[Labels, float]] = {}
+    pages: dict[str, dict[Series, float]] = {}
     for name, labels, value in samples:
         family = _family(name, labels)
-        series = pages.setdefault(name, {})
-        key = bounded(family, labels)
+        series = pages.setdefault(family.name, {})
+        key = name, bounded(family, labels)
         if key in series and family.type == "gauge":
             raise ValueError(f"the series {name}{labels} twice")
         series[key] = series.get(key, 0.0) + value
@@ -132,10 +155,10 @@ def render(samples: Iterable[Sample]) -> str:
 
 
 def bounded(family: Family, labels: Labels) -> Labels:
-    """The labels with every value that a closed set lacks as "other", and long ones cut."""
+    """The labels, those of a bucket as well, with every value that a closed set lacks as "other", and long ones cut."""
     return tuple(
         (value if value in _CLOSED[name] else OTHER) if name in _CLOSED else value[:_VALUE_LENGTH_MAX]
-        for name, value in zip(family.labels, labels, strict=True)
+        for name, value in zip((*family.labels, _BOUND), labels, strict=False)
     )
 
 
@@ -148,13 +171,13 @@ def merge(reports: Iterable[Counts]) -> dict[Series, float]:
     for report in reports:
         for series, value in report.items():
             before = total.get(series, 0)
-            total[series] = max(before, value) if FAMILIES[series[0]].common else before + value
+            total[series] = max(before, value) if _SERIES[series[0]].common else before + value
     return total
 
 
 def lasting(report: Counts) -> dict[Series, float]:
-    """What of a report outlives its worker: the counters, not the gauges."""
-    return {series: value for series, value in report.items() if FAMILIES[series[0]].type == "counter"}
+    """What of a report outlives its worker: the counters and histograms, not the gauges."""
+    return {series: value for series, value in report.items() if _SERIES[series[0]].type != "gauge"}
 
 
 def encode_report(counts: Counts) -> bytes:
@@ -176,20 +199,44 @@ def decode_report(octets: bytes) -> dict[Series, float]:
 
 
 def _family(name: str, labels: Labels) -> Family:
-    family = FAMILIES.get(name)
+    family = _SERIES.get(name)
     if family is None:
         raise ValueError(f"no family {name!r} in the table")
-    if len(labels) != len(family.labels):
-        raise ValueError(f"{name} has the labels {family.labels}, not {labels}")
+    expected = _labels_of(family, name)
+    if len(labels) != len(expected):
+        raise ValueError(f"{name} has the labels {expected}, not {labels}")
     return family
 
 
-def _render_family(family: Family, series: Mapping[Labels, float]) -> str:
+def _labels_of(family: Family, name: str) -> tuple[str, ...]:
+    """The names of a series' labels."""
+    return (*family.labels, _BOUND) if family.type == "histogram" and name == family.names[0] else family.labels
+
+
+def _render_family(family: Family, series: Mapping[Series, float]) -> str:
     lines = [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.type}"]
-    for labels, value in sorted(series.items()):
-        pairs = ",".join(f'{name}="{escape(text)}"' for name, text in zip(family.labels, labels, strict=True))
-        lines.append(f"{family.name}{{{pairs}}} {_number(value)}" if pairs else f"{family.name} {_number(value)}")
+    for (name, labels), value in sorted(series.items(), key=lambda item: _place(family, *item[0])):
+        named = zip(_labels_of(family, name), labels, strict=True)
+        pairs = ",".join(f'{label}="{escape(text)}"' for label, text in named)
+        lines.append(f"{name}{{{pairs}}} {_number(value)}" if pairs else f"{name} {_number(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _place(family: Family, name: str, labels: Labels) -> tuple[Labels, int, float]:
+    """Where a series stands among its family's: in order of its labels; of a histogram bound by bound, sum, count."""
+    part = family.names.index(name)
+    if len(labels) == len(family.labels):
+        return labels, part, 0.0
+    *rest, bound = labels
+    return tuple(rest), part, _bound(bound)
+
+
+def _bound(text: str) -> float:
+    """A bucket's bound; what is none stands last."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.inf
 
 
 def escape(text: str) -> str:

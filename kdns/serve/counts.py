@@ -76,9 +76,5 @@ def _count_steps(server: str, block: Working, total: _Total) -> None:
         if counts_at is not None:
             total.update(counts_at(server, block.zones, ""))
         elif isinstance(step, Forward):
-            for upstream in step.upstreams:
-                to, seen = str(upstream.address), upstream.counts
-                total["kdns_forward_tries_total", (to,)] += seen.asked + seen.streamed
-                total["kdns_forward_ignored_total", (to,)] += seen.ignored
-                total["kdns_forward_failures_total", (to, "timeout")] += seen.timed_out
-                total["kdns_forward_failures_total", (to, "network")] += seen.failed
+            for series, value in step.counts().items():
+                total[series] += value  # type: ignore[assignment] # some are seconds; a Counter adds any numbers

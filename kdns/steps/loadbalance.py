@@ -29,8 +29,8 @@ from kdns.dns.order import (
 from kdns.dns.records import RecordSet
 from kdns.dns.wire import WireError
 from kdns.steps.around import Around
+from kdns.steps.carriers import Random
 from kdns.steps.chain import Answered, Done, Outcome, Relayed, Request, Rest, asked_then
-from kdns.steps.upstream import Random
 from kdns.steps.watched import DamagedError, Portions, Watched
 
 NAME: Final = "loadbalance"

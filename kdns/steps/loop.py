@@ -19,8 +19,8 @@ from kdns.dns.names import NAME_LIMIT, Name
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.steps.around import Around, Log
+from kdns.steps.carriers import Random
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Relayed, Request, Rest
-from kdns.steps.upstream import Random
 
 NAME: Final = "loop"
 RETURNS: Final = 3  # probes in a row that decide

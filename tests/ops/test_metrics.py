@@ -24,7 +24,8 @@ REQUESTS = "coredns_dns_requests_total"
 
 
 def series_of(family: Family) -> st.SearchStrategy[tuple[str, tuple[str, ...]]]:
-    return st.tuples(st.just(family.name), st.tuples(*(st.text(max_size=8) for _ in family.labels)))
+    bound = ("le",) if family.type == "histogram" else ()
+    return st.tuples(st.just(family.names[0]), st.tuples(*(st.text(max_size=8) for _ in (*family.labels, *bound))))
 
 
 reports: st.SearchStrategy[Counts] = st.dictionaries(
@@ -40,6 +41,31 @@ kdns_objects{resource="pods"} 0
 kdns_objects{resource="services"} 10000
 """
     assert render([("kdns_objects", ("services",), 10_000.0), ("kdns_objects", ("pods",), 0)]) == expected
+
+
+def test_a_histogram_is_its_buckets_by_bound_its_sum_and_its_count() -> None:
+    name, labels = "coredns_forward_request_duration_seconds", ("192.0.2.1:53", "NOERROR")
+    of = 'to="192.0.2.1:53",rcode="NOERROR"'
+    samples = [
+        (f"{name}_count", labels, 7.0),
+        (f"{name}_bucket", (*labels, "+Inf"), 7.0),
+        (f"{name}_sum", labels, 1.5),
+        (f"{name}_bucket", (*labels, "8.0"), 5.0),
+        (f"{name}_bucket", (*labels, "0.00025"), 1.0),
+        (f"{name}_bucket", (*labels, "0.5"), 4.0),
+    ]
+    page = render(samples)
+    assert page.splitlines()[1:] == [
+        f"# TYPE {name} histogram",
+        f'{name}_bucket{{{of},le="0.00025"}} 1',
+        f'{name}_bucket{{{of},le="0.5"}} 4',
+        f'{name}_bucket{{{of},le="8.0"}} 5',
+        f'{name}_bucket{{{of},le="+Inf"}} 7',
+        f"{name}_sum{{{of}}} 1.5",
+        f"{name}_count{{{of}}} 7",
+    ]
+    series = {(each, values): value for each, values, value in samples}
+    assert lasting(merge([series, series])) == {each: 2 * value for each, value in series.items()}
 
 
 def test_families_come_in_the_order_of_the_table() -> None:
@@ -110,6 +136,8 @@ def test_long_label_values_are_cut() -> None:
     [
         [("kdns_unheard_of", (), 1.0)],
         [("kdns_objects", (), 1.0)],
+        [("coredns_forward_request_duration_seconds", ("a", "b"), 1.0)],
+        [("coredns_forward_request_duration_seconds_bucket", ("a", "b"), 1.0)],
         [("kdns_panics_total", ("a",), 1.0)],
         [("kdns_memo_entries", (), 1.0), ("kdns_memo_entries", (), 1.0)],
     ],

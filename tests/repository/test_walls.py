@@ -37,6 +37,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
         *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
         "config.gofunctions",
         *("config.expressions", "config.mnemonics"),
+        "config.resolvconf",
     ),
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),

@@ -9,7 +9,6 @@ import dns.message
 import dns.rcode
 
 from kdns.config.directives.cache import Cache as Settings
-from kdns.config.settings import ForwardSettings
 from kdns.dns import foreign, types
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
@@ -18,6 +17,7 @@ from kdns.steps.cache import made
 from kdns.steps.chain import Done, Failed, Outcome, Peer, Relayed, Request, Rest, compose
 from kdns.steps.forward import Forward
 from tests import virtual_time
+from tests.steps.forwarding import to
 from tests.steps.upstream_of_sins import UpstreamOfSins
 from tests.steps.upstream_texts import reply, soa
 from tests.virtual_time import VirtualTimeLoop
@@ -151,9 +151,7 @@ def play(
     async def stage() -> None:
         async with UpstreamOfSins(udp, tcp) as upstream:
             loop = asyncio.get_running_loop()
-            forward = Forward(
-                ForwardSettings((upstream.address,), **forwarding), loop=loop, random=random.SystemRandom()
-            )
+            forward = Forward(to(upstream.address, **forwarding), loop=loop, random=random.SystemRandom(), log=Logged())
             try:
                 await scene(compose((made(settings, loop, Logged()), forward)), forward, upstream)
             finally:

@@ -204,7 +204,7 @@ def test_u02_an_answer_that_comes_after_the_stale_one_is_kept() -> None:
         fresh = Asked(chain)
         assert (await fresh.said(), fresh.at) == (["23 192.0.2.2"], 0.0)
 
-    play(scene, timeout_s=4.0)
+    play(scene, read_timeout_s=4.0)
 
 
 def test_u02_an_answer_in_time_ends_the_wait_for_it() -> None:

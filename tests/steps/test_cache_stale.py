@@ -192,7 +192,7 @@ def test_verify_waits_for_its_timeout_and_the_question_goes_on() -> None:
         assert (await fresh.said())[0].endswith("192.0.2.2")
         assert len(upstream.heard) == 2
 
-    play(scene, settings=with_stale(Stale(verify=True, timeout_s=0.1)), timeout_s=4.0)
+    play(scene, settings=with_stale(Stale(verify=True, timeout_s=0.1)), read_timeout_s=4.0)
 
 
 def test_verify_without_a_timeout_waits_for_the_upstreams() -> None:

@@ -3,98 +3,24 @@
 import asyncio
 import random
 import resource
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
-from typing import Any
 
 import dns.message
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdns.config.settings import Address, ForwardSettings
+from kdns.config.settings import Address
 from kdns.dns import types
-from kdns.dns.names import Name, from_text
-from kdns.dns.query import Query
+from kdns.dns.names import from_text
 from kdns.dns.records import ExtendedError
-from kdns.steps.chain import Done, Failed, Outcome, Peer, Relayed, Request
+from kdns.steps.chain import Failed, Relayed
 from kdns.steps.forward import Forward
-from kdns.steps.upstream import QUESTIONS
+from kdns.steps.ports import FORGED, QUESTIONS
 from tests import virtual_time
+from tests.steps.forwarding import Asked, Noted, play, said, to
 from tests.steps.upstream_of_sins import UDP, UpstreamOfSins
-from tests.steps.ways import datagrams
 
 pytestmark = pytest.mark.usefixtures("each_way")
-
-NAME = from_text("www.example.com.")
-
-
-class Asked:
-    """One question to a Forward: what came of it, when, and how often."""
-
-    def __init__(self, forward: Forward, name: Name = NAME, transport: str = "udp") -> None:
-        self.outcomes: list[Outcome] = []
-        self.at = -1.0
-        self._loop = asyncio.get_running_loop()
-        self._begun = self._loop.time()
-        outcome = forward.ask(Request(Query(name, types.A), Peer("127.0.0.1", 5353), transport), _nobody, self._done)
-        if outcome is not None:
-            self._done(outcome)
-
-    def _done(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-        self.at = round(self._loop.time() - self._begun, 2)
-
-    async def outcome(self) -> Outcome:
-        """The one outcome there is after a time in which any other would have come, too."""
-        await asyncio.sleep(20)
-        assert len(self.outcomes) == 1
-        return self.outcomes[0]
-
-
-def _nobody(_request: Request, _done: Done) -> Outcome:
-    raise AssertionError("a step after forward was asked")
-
-
-def said(outcome: Outcome) -> str:
-    """Whose answer, or which rcode."""
-    if isinstance(outcome, Failed):
-        return f"failed {types.rcode_text(outcome.rcode)}"
-    assert isinstance(outcome, Relayed)
-    reply = dns.message.from_wire(outcome.octets, ignore_trailing=True)
-    if not reply.answer:
-        return types.rcode_text(reply.rcode())
-    (number,) = [text.removeprefix("192.0.2.") for text in map(str, reply.answer[0]) if text.startswith("192.0.2.")]
-    return f"from {number}"
-
-
-Scene = Callable[[Forward, list[UpstreamOfSins]], Coroutine[Any, Any, Any]]
-
-
-def play(upstreams: list[tuple[str, str]], scene: Scene, **settings: Any) -> Any:
-    """What the scene returns, in virtual time; upstreams are their sins by UDP and TCP."""
-
-    async def stage() -> Any:
-        async with AsyncExitStack() as stack:
-            sinners = [
-                await stack.enter_async_context(UpstreamOfSins(udp, tcp, number=number))
-                for number, (udp, tcp) in enumerate(upstreams, 1)
-            ]
-            addresses = tuple(sinner.address for sinner in sinners)
-            loop = asyncio.get_running_loop()
-            forward = Forward(
-                ForwardSettings(addresses, **settings),
-                loop=loop,
-                random=random.SystemRandom(),
-                datagrams=datagrams(),
-            )
-            try:
-                return await scene(forward, sinners)
-            finally:
-                forward.close()
-                assert not forward.waiting
-
-    return virtual_time.run(stage())
 
 
 def ask_once(*sins: str | tuple[str, str], transport: str = "udp") -> tuple[str, float]:
@@ -145,12 +71,15 @@ def ask_once(*sins: str | tuple[str, str], transport: str = "udp") -> tuple[str,
                 ("U11", "cut in the question"),
                 ("U11", "empty"),
                 ("U11", "garbage"),
-                ("U12", "other case"),
             ]
         ),
+        pytest.param(["other case", "honest"], "from 1", 0.0, id="U12 another case, asked by TCP"),
+        pytest.param([("other case", "gone"), "honest"], "from 2", 0.0, id="U12 another case, and no TCP"),
+        pytest.param([("other case", "silent"), "honest"], "from 2", 2.0, id="U12 another case, silent by TCP"),
         pytest.param(["wrong, then right"], "from 1", 1.0, id="U08 the wait goes on"),
         pytest.param(["stranger first"], "from 1", 0.0, id="U09 the stranger's word counts nothing"),
         pytest.param(["forged"], "from 1", 0.0, id="T-ADV-06 200 guesses before the answer"),
+        pytest.param(["a few forged"], "from 1", 0.0, id="U07 nine guesses before the answer"),
         pytest.param(["twice"], "from 1", 0.0, id="U13 the first counts"),
         pytest.param(["late", "honest"], "from 2", 2.0, id="U14 late"),
         pytest.param(["truncated"], "from 1", 0.0, id="U15 truncated, asked by TCP"),
@@ -217,8 +146,8 @@ def test_no_upstream_fails_at_once() -> None:
 
 def test_what_cannot_be_sent_to_anybody_fails_at_once_and_says_why() -> None:
     async def scene() -> None:
-        nowhere = ForwardSettings((Address("255.255.255.255", 53),))  # connecting to it isn't allowed
-        forward = Forward(nowhere, loop=asyncio.get_running_loop(), random=random.SystemRandom())
+        nowhere = to(Address("255.255.255.255", 53))  # connecting to it isn't allowed
+        forward = Forward(nowhere, loop=asyncio.get_running_loop(), random=random.SystemRandom(), log=Noted())
         assert Asked(forward).outcomes == [
             Failed(
                 types.SERVFAIL,
@@ -258,7 +187,18 @@ def test_what_answers_nothing_is_counted() -> None:
     async def scene(forward: Forward, _sinners: list[UpstreamOfSins]) -> None:
         await Asked(forward).outcome()
         counts = forward.upstreams[0].counts
-        assert (counts.asked, counts.ignored, counts.timed_out, counts.failed) == (1, 200, 0, 0)
+        assert (counts.asked, counts.streamed, counts.ignored, counts.timed_out, counts.failed) == (1, 0, 9, 0, 0)
+
+    play([("a few forged", "honest")], scene)
+
+
+def test_after_ten_forgeries_the_question_goes_by_tcp() -> None:  # U07
+    async def scene(forward: Forward, sinners: list[UpstreamOfSins]) -> None:
+        outcome = await Asked(forward).outcome()
+        assert isinstance(outcome, Relayed)
+        counts = forward.upstreams[0].counts
+        assert (counts.asked, counts.streamed, counts.ignored) == (1, 1, FORGED)
+        assert len(sinners[0].streamed) == 1
 
     play([("forged", "honest")], scene)
 

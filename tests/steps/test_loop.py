@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdns.config.directives.cache import Cache as CacheSettings
-from kdns.config.settings import Address, ForwardSettings
+from kdns.config.settings import Address
 from kdns.dns import types
 from kdns.dns.names import ROOT, Name, from_labels, from_text
 from kdns.dns.query import Query
@@ -25,6 +25,7 @@ from kdns.steps.loop import Loop
 from tests import virtual_time
 from tests.serve.routed import everywhere
 from tests.steps.cached import CLIENT, NXDOMAIN, SERVFAIL, UNREACHED, WWW, Logged, Scripted, running_or_stopped
+from tests.steps.forwarding import to
 
 ELSEWHERE = Relayed(b"\0" * 12, "forward")
 SECRET = b"s" * 16
@@ -378,7 +379,7 @@ def test_u24_a_loop_over_sockets_is_found_through_cache_and_other_servers(hops: 
         forwards, found = [], []
         for number, front in enumerate(fronts):
             host, port = fronts[(number + 1) % hops].transport.get_extra_info("sockname")
-            forward = Forward(ForwardSettings((Address(host, port),)), loop=loop, random=SystemRandom())
+            forward = Forward(to(Address(host, port)), loop=loop, random=SystemRandom(), log=Logged())
             step = Loop(ROOT, loop, SystemRandom(), Logged())
             steps = (step, forward) if not number else (forward,)
             chain = compose((made(CacheSettings(), loop, Logged()), *steps))

@@ -11,7 +11,9 @@ from kdns.dns import types
 from kdns.dns.lasting import Lasting
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
-from kdns.steps.upstream import QUESTIONS, SOCKETS, Chance, Flight, Upstream
+from kdns.steps.carriers import Chance, Flight
+from kdns.steps.ports import QUESTIONS
+from kdns.steps.upstream import SOCKETS, Upstream
 from tests import virtual_time
 from tests.steps.upstream_of_sins import UpstreamOfSins
 from tests.steps.ways import datagrams

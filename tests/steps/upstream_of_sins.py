@@ -34,7 +34,7 @@ def answer(query: bytes, number: int, rcode: dns.rcode.Rcode = dns.rcode.NOERROR
     question = dns.message.from_wire(query)
     reply = dns.message.make_response(question, recursion_available=True)
     reply.set_rcode(rcode)
-    if rcode == dns.rcode.NOERROR:
+    if rcode == dns.rcode.NOERROR and records:
         addresses = [f"192.0.2.{number}", *(f"198.51.{n >> 8}.{n & 255}" for n in range(records - 1))]
         reply.answer.append(dns.rrset.from_text(question.question[0].name, 30, "IN", "A", *addresses))
     return reply.to_wire(max_size=65535)
@@ -83,12 +83,12 @@ def _bare_header(octets: bytearray) -> None:
     del octets[12:]
 
 
-def _forged(query: bytes, number: int) -> list[Say]:
-    """200 guesses at the id, each with a lie, before the truth."""
+def _forged(query: bytes, number: int, guesses: int = 200) -> list[Say]:
+    """So many guesses at the id, each with a lie, before the truth."""
     lie = answer(query, 66)
     ident = int.from_bytes(query[:2], "big")
-    guesses = ((ident + 1 + guess) % 65536 for guess in range(200))
-    return [Say(guess.to_bytes(2, "big") + lie[2:]) for guess in guesses] + [Say(answer(query, number))]
+    guessed = ((ident + 1 + guess) % 65536 for guess in range(guesses))
+    return [Say(guess.to_bytes(2, "big") + lie[2:]) for guess in guessed] + [Say(answer(query, number))]
 
 
 def _no_edns(query: bytes, number: int) -> list[Say]:
@@ -103,6 +103,11 @@ def _truncated(query: bytes, number: int) -> list[Say]:
     octets = bytearray(answer(query, number))
     octets[2] |= 2
     return [Say(bytes(octets))]
+
+
+def _lowered(octets: bytes) -> bytes:
+    end = _end_of_question(octets)
+    return octets[:12] + octets[12:end].lower() + octets[end:]
 
 
 # What each does to a datagram that it gets. Rows named in robustness' words, U07 to U17 above all.
@@ -136,7 +141,11 @@ UDP: Final[dict[str, Sin]] = {
     "slow": lambda query, number: [Say(answer(query, number), after_s=1.0)],
     "wrong, then right": lambda query, number: UDP["wrong name"](query, 66) + UDP["slow"](query, number),
     "forged": _forged,
+    "a few forged": lambda query, number: _forged(query, number, 9),
     "truncated": _truncated,
+    "empty answer": lambda query, number: [Say(answer(query, number, records=0))],
+    "lower case": lambda query, number: [Say(_lowered(answer(query, number)))],
+    "lower case, no edns": lambda query, number: [Say(_lowered(say.octets or b"")) for say in _no_edns(query, number)],
     "large": lambda query, number: [Say(answer(query, number, records=200))],
     "oversize": lambda query, number: [Say(answer(query, number, records=300))],
 }
@@ -161,6 +170,9 @@ TCP: Final[dict[str, Sin]] = {
     ],
     "wrong name": lambda query, number: [Say(_framed(say.octets or b"")) for say in UDP["wrong name"](query, number)],
     "servfail": lambda query, number: [Say(_framed(answer(query, number, dns.rcode.SERVFAIL)))],
+    "closes after": lambda query, number: [Say(_framed(answer(query, number))), Say(None, after_s=1.0)],
+    "backwards": lambda _query, _number: [],  # see _hold
+    "lower case": lambda query, number: [Say(_framed(_lowered(answer(query, number))))],
     "closed once": lambda _query, _number: [Say(None)],  # honest from the second message on
 }
 
@@ -175,6 +187,9 @@ class UpstreamOfSins:
         self.heard: list[bytes] = []  # by UDP
         self.ports: list[int] = []  # whom by
         self.streamed: list[bytes] = []  # by TCP
+        self.probed: list[float] = []  # when, by either; probes aren't among those above
+        self.sources: list[str] = []  # whence
+        self.connections = 0
         self._connections: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -209,8 +224,12 @@ class UpstreamOfSins:
 
     def _hear(self) -> None:
         query, client = self._udp.recvfrom(65535)
-        self.heard.append(query)
-        self.ports.append(client[1])
+        self.sources.append(client[0])
+        if _is_probe(query):
+            self.probed.append(self._loop.time())
+        else:
+            self.heard.append(query)
+            self.ports.append(client[1])
         for say in UDP[self.udp](query, self.number):
             sender = self._stranger if say.stranger else self._udp
             if say.after_s:
@@ -222,12 +241,32 @@ class UpstreamOfSins:
         if sender.fileno() >= 0:
             sender.sendto(octets or b"", client)
 
+    def _hold(self, octets: bytes, held: list[bytes], writer: asyncio.StreamWriter) -> None:
+        """Answers all that came within a second, the last one first."""
+        if not held:
+
+            def turn() -> None:
+                writer.write(b"".join(reversed(held)))
+                held.clear()
+
+            self._loop.call_later(1.0, turn)
+        held.append(octets)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
+        self.connections += 1
+        self.sources.append(writer.get_extra_info("peername")[0])
+        held: list[bytes] = []
         try:
             while True:
                 query = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
-                self.streamed.append(query)
+                if _is_probe(query):
+                    self.probed.append(self._loop.time())
+                else:
+                    self.streamed.append(query)
+                if self.tcp == "backwards":
+                    self._hold(_framed(answer(query, self.number)), held, writer)
+                    continue
                 begun = self._loop.time()
                 honest_now = self.tcp == "closed once" and len(self.streamed) > 1
                 for say in TCP["honest" if honest_now else self.tcp](query, self.number):
@@ -240,6 +279,11 @@ class UpstreamOfSins:
         finally:
             self._connections.discard(writer)
             writer.close()
+
+
+def _is_probe(query: bytes) -> bool:
+    """Whether the question is for the root's name servers."""
+    return query[12:] == b"\0\0\2\0\1"
 
 
 def _bound(kind: socket.SocketKind, port: int) -> socket.socket:

@@ -1,6 +1,6 @@
 """The way in which upstreams are asked at present; the fixture each_way sets it."""
 
-from kdns.steps.upstream import Datagrams
+from kdns.steps.carriers import Datagrams
 
 DATAGRAMS: dict[str, Datagrams | None] = {"now": None}
 

@@ -1,0 +1,159 @@
+"""What leads to an upstream: a question on its way, the sockets that carry it, the chance that hides it, the counts.
+
+The words that datagrams, streams, probes and plans share; each of them knows these and not the others.
+Standards: RFC 5452 sections 4 and 9.2 (random ids), draft-vixie-dnsext-dns0x20-00 (random case).
+"""
+
+import socket
+from array import array
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from kdns.config.settings import Address
+from kdns.dns.lasting import Lasting
+from kdns.dns.names import Name
+from kdns.dns.query import Query
+
+_DRAWN: Final = 1024  # ids drawn from the system at a time: 0.06 µs each, one by one 0.57
+_BITS: Final = 16384  # octets of chance for names' cases, drawn at a time
+_CASE: Final = 0x20  # the bit in which a letter's cases differ
+# Of a name's octets the letters alone: no length of a label is one.
+_LETTERS: Final = bytes(_CASE if chr(octet).isalpha() else 0 for octet in range(128)) + bytes(128)
+_NO_PORT_YET: Final = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h: a port is chosen as the connection is made
+
+
+class Random(Protocol):
+    """What of random.SystemRandom is used here."""
+
+    def randbytes(self, n: int, /) -> bytes: ...
+
+
+class Datagrams(Protocol):
+    """Many datagrams of a connected socket with one system call."""
+
+    def send(self, sock: socket.socket, octets: Sequence[bytes]) -> int:
+        """Sends them in order; how many, up to the first that can't be sent now."""
+        ...
+
+    def receive(self, sock: socket.socket) -> list[bytes]:
+        """What has come, or the first of it; nothing, too, if there is an error to be told."""
+        ...
+
+
+class Carrier(Protocol):
+    """A socket on which an answer is waited for."""
+
+    def drop(self, flight: "Flight") -> None:
+        """Waits for the flight's answer no longer."""
+        ...
+
+
+class Flight:
+    """A question on its way to an upstream; who sends it is told what comes of it, exactly once for each asking."""
+
+    __slots__ = ("at", "carrier", "edns", "query", "sent")
+
+    def __init__(self, query: Query, at: float = 0.0) -> None:
+        self.query = query
+        self.edns = True  # whether it is to be asked with an OPT record
+        self.sent = b""  # as last sent
+        self.at = at  # when, in the loop's time
+        self.carrier: Carrier | None = None
+
+    def answered(self, octets: bytes, found: Lasting) -> None:
+        """An answer has come of the most common form; found is what lasts of it."""
+        raise NotImplementedError
+
+    def received(self, octets: bytes, *, whole: bool) -> None:
+        """Another answer has come; whole unless the rest has to be asked for by TCP."""
+        raise NotImplementedError
+
+    def failed(self, error: OSError) -> None:
+        """No answer can come any more."""
+        raise NotImplementedError
+
+    def doubted(self) -> None:
+        """What came by UDP can't be told from a forgery, and the wait there is over: TCP can."""
+        raise NotImplementedError
+
+
+class Counts:
+    """What an upstream has done, for metrics."""
+
+    __slots__ = ("asked", "failed", "ignored", "lines", "ports", "probes_failed", "streamed", "timed_out")
+
+    def __init__(self) -> None:
+        self.asked = 0  # datagrams sent
+        self.ports = 0  # sockets opened for these
+        self.streamed = 0  # messages sent by TCP or TLS
+        self.lines = 0  # connections opened for these
+        self.ignored = 0  # datagrams and messages that answered no waiting question
+        self.timed_out = 0
+        self.failed = 0  # questions ended by an error of the network
+        self.probes_failed = 0
+
+
+class Chance:
+    """Random ids, and random cases of names."""
+
+    __slots__ = ("_at", "_bits", "_drawn", "_random")
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._drawn: list[int] = []
+        self._bits = b""
+        self._at = 0
+
+    def draw(self) -> int:
+        """A number from 0 to 65535."""
+        if not self._drawn:
+            self._drawn = array("H", self._random.randbytes(2 * _DRAWN)).tolist()
+        return self._drawn.pop()
+
+    def mixed(self, name: Name) -> Name:
+        """The name with each letter in a case of its own: as many bits more that a spoofer has to guess (0x20)."""
+        size = len(name)
+        at = self._at
+        self._at = end = at + size
+        if end > len(self._bits):
+            self._bits = self._random.randbytes(_BITS)
+            at, self._at = 0, size
+        number = int.from_bytes
+        bits = number(self._bits[at : at + size], "big") & number(name.translate(_LETTERS), "big")
+        return Name((number(name, "big") ^ bits).to_bytes(size, "big"))
+
+
+class Way(NamedTuple):
+    """How a server is reached: from where, and how long a connection to it is kept."""
+
+    source: str = ""  # our address; the system's choice where empty
+    expire_s: float = 10.0  # that a connection may be unused
+    max_age_s: float = 0.0  # that a connection is given questions; 0 for ever
+    max_idle: int = 0  # unused connections kept; 0 for any number
+
+
+def connected(address: Address, kind: socket.SocketKind, source: str = "") -> socket.socket:
+    """A socket that doesn't block, connected to address, or about to be. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    opened = socket.socket(family, kind)
+    try:
+        opened.setblocking(False)
+        if source:
+            if kind == socket.SOCK_STREAM and hasattr(socket, "SO_REUSEPORT"):
+                _leave_port_open(opened)
+            opened.bind((source, 0))
+        opened.connect(address)
+    except BlockingIOError:
+        pass
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _leave_port_open(opened: socket.socket) -> None:
+    """Lets connections to different servers have the same port of ours, where the system can."""
+    try:
+        opened.setsockopt(socket.IPPROTO_IP, _NO_PORT_YET, 1)
+    except OSError:
+        return
