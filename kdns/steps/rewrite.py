@@ -14,10 +14,11 @@ from typing import Final
 from kdns.config.directives.rewrite import Rewrite as Settings
 from kdns.dns import foreign, reply, types
 from kdns.dns.foreign import ForeignError
-from kdns.dns.names import Name, NameTextError
+from kdns.dns.names import ROOT, Name, NameTextError
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
 from kdns.steps import rewrite_rules
+from kdns.steps.apart import apart
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Transfer, asked_then
 from kdns.steps.leading import continued
@@ -44,12 +45,17 @@ class Rewrite:
         self._names = frozenset(each.name for each in wanted if each and each.name is not None)
         self._endings = tuple(each.ending for each in wanted if each and each.ending is not None)
         self._anything = None in wanted
+        # A rule for whatever name may be for one of any names that are denied alike.
+        if any(
+            each is None and rewrite_rules.is_of_names(one.rule) for each, one in zip(wanted, settings, strict=True)
+        ):
+            self._endings = (ROOT,)
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         name = request.query.name
         if not (self._anything or name in self._names or name.endswith(self._endings)):
-            return rest(request, done)
+            return apart(rest(request, done), self._endings, self._names)
         asked, personal = request, False
         changes: list[Change | Leading] = []
         try:
@@ -65,7 +71,7 @@ class Rewrite:
         except NameTextError as error:
             return _failed(f"rewrite made no name: {error}")
         if asked is request and not changes:
-            return rest(request, done)
+            return apart(rest(request, done), self._endings, self._names)
         return _Trip(self._entrance, request.query, asked, changes, personal, done).begin(rest)
 
 

@@ -126,3 +126,8 @@ def wanted(rule: RewriteRule) -> Wanted | None:
     if rule.match == "suffix" and (ending := renaming.ending(source)) is not None:
         return Wanted(ending=ending)
     return None
+
+
+def is_of_names(rule: RewriteRule) -> bool:
+    """Whether it is the question's name that a rule fits."""
+    return isinstance(rule, (NameRule, TtlRule, RcodeRule))

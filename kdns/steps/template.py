@@ -18,6 +18,7 @@ from kdns.dns.names import Name, fold, is_below
 from kdns.dns.presentation import RecordTextError
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
+from kdns.steps.apart import apart
 from kdns.steps.around import Around, Samples
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, asked_then
 from kdns.steps.leading import continued
@@ -84,16 +85,17 @@ class Template:
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         query = request.query
-        if not query.name.endswith(self._zones) or self._passes(query):
+        if self._passes(query):
             return rest(request, done)
-        zone = next((zone for zone in self._zones if is_below(query.name, zone)), None)
+        fits = query.name.endswith(self._zones)
+        zone = next((zone for zone in self._zones if is_below(query.name, zone)), None) if fits else None
         if zone is None:
-            return rest(request, done)
+            return apart(rest(request, done), self._zones)
         text = names.to_text(query.name)
         match = self._match(text)
         if match is None:
             falls = any(is_below(query.name, each) for each in self._settings.fallthrough)
-            return rest(request, done) if falls else _UNFIT
+            return apart(rest(request, done), self._zones) if falls else _UNFIT
         return self._answer(request, text, zone, match, done)
 
     def counts_at(self, server: str, _zones: str, view: str) -> Samples:

@@ -333,3 +333,28 @@ def test_one_line_is_a_step_as_well() -> None:
     made = Scene("rewrite name a.old.example a.new.example", alone)
     assert made.ask("a.old.example. TXT") == ["NOERROR", 'a.old.example. 60 TXT "text"']
     assert to_text(made.upstream.asked[0].query.qname) == "a.new.example."
+
+
+SVC = named("svc.cluster.local")
+
+
+@pytest.mark.parametrize(
+    ("lines", "alike"),
+    [
+        ("rewrite name a.old.example a.new.example", True),
+        ("rewrite name a.b.svc.cluster.local a.new.example", False),
+        ("rewrite name suffix .x.svc.cluster.local .new.example", False),
+        ("rewrite name suffix .other.svc.cluster.local .new.example answer auto", False),
+        ("rewrite ttl suffix .local 5", False),
+        ("rewrite ttl suffix .example 5", True),
+        ("rewrite ttl regex ^a 5", False),
+        ("rewrite rcode substring b NXDOMAIN NOERROR", False),
+        ("rewrite type MX A", True),
+    ],
+)
+def test_a_denial_is_for_other_names_only_if_no_rule_may_be_for_one(lines: str, alike: bool) -> None:
+    denial = Answered(Answer(types.NXDOMAIN), OWNERS, alike=Elsewhere(SVC, frozenset()))
+    for name in ("c.d.svc.Cluster.local", "c.d.SVC.cluster.local"):
+        outcome = saying(lines, denial).outcome(query(name))
+        assert isinstance(outcome, Answered)
+        assert (outcome.alike is not None) is alike

@@ -13,6 +13,7 @@ from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.steps import template
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Failed, Outcome, Relayed, Request, Step
+from kdns.zone.alike import Elsewhere
 from kdns.zone.entry import STATIC, Owner
 from tests.dns.octets import named
 from tests.steps.rewriting import CLIENT, Scene, table
@@ -220,3 +221,22 @@ def test_metadata_is_what_its_label_says_of_the_name() -> None:
     made = Scene(lines, make, Known())
     assert made.ask("a.example. TXT") == ["NOERROR", 'a.example. 60 TXT "<said>" "<>"']
     assert made.ask("a. TXT") == ["NOERROR", 'a. 60 TXT "<>" "<>"']
+
+
+@pytest.mark.parametrize(
+    ("head", "alike"),
+    [
+        ("ANY ANY internal.example", True),
+        ("IN A a.svc.cluster.local", False),
+        ("IN TXT a.svc.cluster.local", True),
+        ("IN A cluster.local", False),
+        ("IN A .", False),
+    ],
+)
+def test_a_denial_is_for_other_names_only_if_no_template_may_be_for_one(head: str, alike: bool) -> None:
+    made = scene(template_of(head, "match ^a", "fallthrough"))
+    end = named("svc.cluster.local")
+    made.upstream.say = lambda _request: Answered(Answer(types.NXDOMAIN), alike=Elsewhere(end, frozenset()))
+    outcome = made.outcome(query("b.c.svc.cluster.local"))
+    assert isinstance(outcome, Answered)
+    assert (outcome.alike is not None) is alike
