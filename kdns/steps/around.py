@@ -14,11 +14,7 @@ from kdns.dns.names import Name
 from kdns.steps.carriers import Datagrams, Random
 from kdns.steps.chain import Rest
 from kdns.steps.lineformat import Labels
-<<<<<<< HEAD
-from kdns.steps.upstream import Datagrams, Random
 from kdns.zone.entry import Owner
-=======
->>>>>>> 2415b32 (steps: forward by every option of the directive)
 from kdns.zone.index import Index
 
 Samples: TypeAlias = Mapping[tuple[str, tuple[str, ...]], float]

@@ -12,7 +12,7 @@ from kdns.config.settings import Address
 from kdns.dns import types
 from kdns.dns.names import Name, to_text
 from kdns.steps.around import Log
-from kdns.steps.upstream import Random
+from kdns.steps.carriers import Random
 
 _TRIES: Final = 3
 _TIMEOUT_S: Final = 2.0  # for an answer to one message
