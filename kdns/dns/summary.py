@@ -7,11 +7,12 @@ Standards: RFC 1035 section 4.1, RFC 6891, RFC 2308 section 2 (kinds of replies)
 """
 
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from kdns.dns import types
 from kdns.dns.names import Name, fold, labels_of
-from kdns.dns.wire import HEADER_SIZE, POINTER, WireError, end_of_plain_name, read_name, record_at, records_at
+from kdns.dns.wire import HEADER_SIZE, POINTER, Record, WireError, end_of_plain_name, read_name, record_at, records_at
 
 # Printable ASCII but for what miekg/dns escapes with a backslash.
 _SPECIAL: Final = b". '@;()\"\\"
@@ -20,6 +21,8 @@ _FLAGS: Final = (
     *((types.QR, "qr"), (types.AA, "aa"), (types.TC, "tc"), (types.RD, "rd"), (types.RA, "ra")),
     *((0x40, "z"), (types.AD, "ad"), (types.CD, "cd")),
 )
+
+_FLAG_BITS: Final = 0x87F0  # the header's field without opcode and rcode
 
 _COUNTS: Final = struct.Struct("!HHHHHH").unpack_from
 _QUESTION: Final = struct.Struct("!HH").unpack_from
@@ -88,18 +91,18 @@ def told(octets: bytes) -> Told:
     rcode = flags & 15
     if position == end:
         for _ in range(answers):
-            size, position = _added(octets, position, size)
+            size, position = _added(octets, record_at(octets, position), size)
     for _ in range(authority):
-        rtype = record_at(octets, position).rtype
-        has_soa, has_ns = has_soa or rtype == types.SOA, has_ns or rtype == types.NS
-        size, position = _added(octets, position, size)
+        record = record_at(octets, position)
+        has_soa, has_ns = has_soa or record.rtype == types.SOA, has_ns or record.rtype == types.NS
+        size, position = _added(octets, record, size)
     for _ in range(additional):
         record = record_at(octets, position)
         if record.rtype == types.OPT:
             rcode |= record.ttl >> 24 << 4
             position = record.end
         else:
-            size, position = _added(octets, position, size)
+            size, position = _added(octets, record, size)
     kind = _kind(qtype, rcode, answers > 0, has_soa, has_ns)
     return Told(rcode, flags_text(flags), size, kind, _SORTS.get(kind, "error"))
 
@@ -146,6 +149,11 @@ def _character(octet: int) -> str:
 
 def flags_text(flags: int) -> str:
     """The flags of a header that are set, with commas."""
+    return _flags_text(flags & _FLAG_BITS)
+
+
+@lru_cache(maxsize=256)
+def _flags_text(flags: int) -> str:
     return ",".join(word for mask, word in _FLAGS if flags & mask)
 
 
@@ -166,10 +174,9 @@ def _addresses(octets: bytes, start: int, count: int) -> tuple[int, int]:
     return start + count * (start - HEADER_SIZE - 4 + 10 + length), end
 
 
-def _added(octets: bytes, position: int, size: int) -> tuple[int, int]:
+def _added(octets: bytes, record: Record, size: int) -> tuple[int, int]:
     """The size with one more record, and where that ends."""
-    record = record_at(octets, position)
-    size += _plain_size(octets, position) + 10
+    size += _plain_size(octets, record.start) + 10
     inside = _NAMES_IN.get(record.rtype)
     if inside is None or record.data == record.end:
         return size + record.end - record.data, record.end

@@ -152,7 +152,7 @@ def _compiled(text: str) -> tuple[tuple[str | _Fixed, ...], tuple[int, ...]]:
             parts += (_literal(before[:start]), "%s")
             order.append(_EACH.index(word))
         elif word in _FIXED:
-            parts += (_literal(before[:start]), _escaped(_FIXED[word]))
+            parts += (_literal(before[:start]), _escaped(_FIXED[word]) if word == "{name}" else _FIXED[word])
         elif word.startswith("{/"):
             parts += (_literal(before[:start]), _escaped(_label(word[2:-1])))
         else:
