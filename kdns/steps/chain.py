@@ -101,6 +101,14 @@ SILENCE: Final = -1
 DROPPED: Final = Failed(SILENCE)
 
 
+class Whole(NamedTuple):
+    """A zone as it is at this moment, whatever changes while sets are read."""
+
+    soa: RecordSet
+    serial: int
+    sets: Iterator[RecordSet]  # all of the zone's, the SOA first
+
+
 class Transfer(NamedTuple):
     """A zone as it is at this moment, for who asked for all of it (RFC 5936): its sets one by one, the SOA first and last.
 

@@ -14,9 +14,8 @@ from kdns.dns import types
 from kdns.dns.names import Name, is_below, to_text
 from kdns.dns.records import ExtendedError
 from kdns.steps.around import Around
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, asked_then
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, Whole, asked_then
 from kdns.steps.leading import continued
-from kdns.steps.transfer import Whole
 from kdns.steps.zonefiles import ZoneFile
 from kdns.zone.entry import Owner, file_owner
 

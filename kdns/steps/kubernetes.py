@@ -6,14 +6,19 @@ answer depends on others than the cluster, so it names no owners and isn't remem
 What a name denotes is zone.schema's; how octets of an upstream continue an answer dns.message's.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from kdns.config.directives.kubernetes import Kubernetes as Settings
+from kdns.dns import types
+from kdns.dns.names import Name
+from kdns.dns.records import ExtendedError
 from kdns.steps.around import Around
-from kdns.steps.chain import Answered, Done, Outcome, Relayed, Request, Rest, asked_then
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Whole, asked_then
 from kdns.steps.leading import continued
 from kdns.zone import schema
 from kdns.zone.index import Index
+from kdns.zone.listing import listing
 from kdns.zone.schema import Zone
 
 NAME: Final = "kubernetes"
@@ -63,6 +68,18 @@ class Kubernetes:
         prefix = found.answer
         target = request._replace(query=query.replace(qname=found.chase))
         return asked_then(lambda outcome: continued(query, prefix, outcome, NAME), self._entrance or rest, target, done)
+
+    def whole(self, zone: Name) -> Whole | Failed | None:
+        """As transfer.Source.whole; reverse zones can't be had."""
+        if not any(is_primary and zone == origin for origin, is_primary in self._zone.places):
+            return None
+        if not self._index.synced:
+            return Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, "the cluster hasn't been read yet"), NAME)
+        soa = next(listing(self._index, self._zone, zone))
+        return Whole(soa, self._index.serial & 0xFFFFFFFF, listing(self._index, self._zone, zone))
+
+    def notify(self, tell: Callable[[Name], None]) -> None:
+        """As transfer.Source.notify: the cluster changes all the time, so nobody is told, as in CoreDNS."""
 
 
 def _of_this_moment(outcome: Outcome) -> Outcome:

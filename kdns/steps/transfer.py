@@ -15,21 +15,13 @@ from kdns.dns.names import Name, is_below, to_text
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.dns.serials import is_newer
 from kdns.steps.around import Around, Log
-from kdns.steps.chain import TRANSFERS, Answered, Done, Failed, Outcome, Request, Rest, Step, Transfer
+from kdns.steps.chain import TRANSFERS, Answered, Done, Failed, Outcome, Request, Rest, Step, Transfer, Whole
 from kdns.steps.notify import Notifier
 
 NAME: Final = "transfer"
 OPEN: Final = 10  # transfers at a time in a server block, as in BIND
 
 _PROHIBITED: Final = 18  # RFC 8914 section 4.19
-
-
-class Whole(NamedTuple):
-    """A zone as it is at this moment, whatever changes while sets are read."""
-
-    soa: RecordSet
-    serial: int
-    sets: Iterator[RecordSet]  # all of the zone's, the SOA first
 
 
 @runtime_checkable

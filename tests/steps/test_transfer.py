@@ -12,8 +12,8 @@ from kdns.dns import types
 from kdns.dns.names import ROOT, Name, from_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, RecordSet, soa, txt
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Request, Rest, Transfer, compose
-from kdns.steps.transfer import NAME, OPEN, Rule, Transfers, Whole
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Request, Rest, Transfer, Whole, compose
+from kdns.steps.transfer import NAME, OPEN, Rule, Transfers
 from tests.steps.test_zonefiles import Log
 
 ORG, SUB = from_text("example.org."), from_text("sub.example.org.")
