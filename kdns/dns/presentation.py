@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from kdns.dns import names, types
@@ -25,6 +25,7 @@ TTL_MAX: Final = 2**31 - 1  # RFC 2181 section 8
 
 _DATA_MAX: Final = 65535
 _STRING_MAX: Final = 255
+_OCTETS: Final = frozenset(map(str, range(256)))
 _LEXEME: Final = (
     r"(?P<space>[ \t]+|;[^\n]*)|(?P<end>[\r\n]+)|(?P<open>\()|(?P<close>\))"
     r'|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<word>(?:[^\s()";\\]|\\.)+)'
@@ -52,7 +53,7 @@ _Field: TypeAlias = Callable[[_Word], bytes]
 def record(line: str, *, ttl: int = TTL) -> RecordSet:
     """The record that a line writes, with ttl where it says none. Raises RecordTextError and nothing else.
 
-    The time is linear to the line, some 10 µs for an address.
+    The time is linear to the line, some 25 µs for an address.
     """
     words = _words(line)
     if len(words) < 2:
@@ -241,10 +242,11 @@ def _span(word: _Word) -> bytes:
 
 
 def _ipv4(word: _Word) -> bytes:
-    try:
-        return IPv4Address(word.text).packed
-    except ValueError:
+    parts = word.text.split(".")
+    octets = [int(part) for part in parts if part in _OCTETS]
+    if len(octets) != 4 or len(parts) != 4:
         _fail(word.text, "an IPv4 address")
+    return bytes(octets)
 
 
 def _ipv6(word: _Word) -> bytes:
