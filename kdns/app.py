@@ -17,11 +17,11 @@ from functools import partial
 
 import structlog
 
-from kdns.config.directives.autopath import Autopath
 from kdns.config.directives.places import Tls
-from kdns.config.served import unserved
+from kdns.config.served import WITHOUT_EFFECT, unserved
 from kdns.config.serving import Serving
 from kdns.config.settings import SettingsError
+from kdns.config.table import name_of
 from kdns.ops import logs
 from kdns.serve.control import ControllerStart, WorkerStart
 from kdns.serve.sockets import SlotSockets, address_of, open_ops, open_sockets
@@ -56,11 +56,12 @@ def serve(settings: Serving) -> int:
 
 
 def _check_served(settings: Serving) -> None:
-    """Raises SettingsError for a directive that would do nothing, but for those that only make answers come sooner."""
+    """Raises SettingsError for a directive that would do nothing, but for those that are told of and left out."""
     missing = sorted({name for block in settings.servers.blocks for name in unserved(block)})
-    if any(block.each(Autopath) for block in settings.servers.blocks):
-        reason = "this version doesn't go through clients' search path for them"
-        structlog.get_logger().warning("directive_without_effect", directive="autopath", reason=reason)
+    found = {type(each): each for block in settings.servers.blocks for each in block.settings}
+    for kind, reason in WITHOUT_EFFECT.items():
+        if kind in found:
+            structlog.get_logger().warning("directive_without_effect", directive=name_of(found[kind]), reason=reason)
     if missing:
         raise SettingsError(f"found {', '.join(missing)}, which this version reads and doesn't do; take them out")
 

@@ -4,35 +4,65 @@ from collections.abc import Mapping
 from typing import Final
 
 from kdns.config.declarations import Settings
+from kdns.config.directives.acl import Acl
 from kdns.config.directives.autopath import Autopath
+from kdns.config.directives.bare import Any, Debug, Loop, Minimal, Whoami
 from kdns.config.directives.cache import Cache
+from kdns.config.directives.dns64 import Dns64
+from kdns.config.directives.errors import Errors
 from kdns.config.directives.forward import Forward
+from kdns.config.directives.hosts import Hosts
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.loadbalance import Loadbalance
-from kdns.config.directives.places import Bind, Root, Timeouts, Tls
+from kdns.config.directives.local import Local
+from kdns.config.directives.log import Log
+from kdns.config.directives.places import Bind, Cancel, Root, Timeouts, Tls
 from kdns.config.directives.probes import Health, Prometheus, Ready
-from kdns.config.directives.replies import Bufsize
+from kdns.config.directives.reload import Reload
+from kdns.config.directives.replies import Bufsize, Chaos, Header, Nsid
 from kdns.config.directives.rewrite import Rewrite
 from kdns.config.directives.template import Template
+from kdns.config.directives.view import Metadata, View
 from kdns.config.directives.zonefiles import File, Transfer
 from kdns.config.serving import Block
 from kdns.config.table import name_of
 
 # The module of steps that makes the step.
 STEPS: Final[Mapping[type[Settings], str]] = {
+    Acl: "acl",
+    Any: "any",
     Cache: "cache",
     File: "file",
+    Cancel: "cancel",
+    Chaos: "chaos",
+    Dns64: "dns64",
     Forward: "forward",
+    Hosts: "hosts",
     Kubernetes: "kubernetes",
+    Loadbalance: "loadbalance",
+    Local: "local",
+    Loop: "loop",
     Rewrite: "rewrite",
     Template: "template",
     Transfer: "transfer",
+    Whoami: "whoami",
 }
 
-# Read by what listens, answers probes, or renders replies.
-_ELSEWHERE: Final = (Autopath, Bind, Bufsize, Health, Loadbalance, Prometheus, Ready, Root, Timeouts, Tls)
+# Read by what listens, answers probes, renders replies, or writes lines.
+_ELSEWHERE: Final = (
+    *(Bind, Bufsize, Debug, Errors, Header, Health, Log, Metadata, Minimal, Nsid, Prometheus, Ready, Root),
+    *(Timeouts, Tls, View),
+)
+# Only make answers come sooner, or spare a restart: a server without them is a server still.
+WITHOUT_EFFECT: Final[Mapping[type[Settings], str]] = {
+    Autopath: "this version doesn't go through clients' search path for them",
+    Reload: "this version reads a changed Corefile when it is started again",
+}
+
+
+_KNOWN: Final = frozenset((*STEPS, *_ELSEWHERE, *WITHOUT_EFFECT))
 
 
 def unserved(block: Block) -> list[str]:
     """The directives of a block that nothing does."""
-    return [name_of(each) for each in block.settings if type(each) not in STEPS and not isinstance(each, _ELSEWHERE)]
+    return [name_of(each) for each in block.settings if type(each) not in _KNOWN]

@@ -1,23 +1,33 @@
 """Server blocks at work: from the settings of a block's directives to its chain of steps and what its replies follow."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kdns.config import serving
-from kdns.config.directives.bare import Loop
+from kdns.config.directives.acl import Acl
+from kdns.config.directives.bare import Debug, Loop, Minimal
 from kdns.config.directives.cache import Cache
+from kdns.config.directives.errors import Errors as ErrorsSettings
 from kdns.config.directives.forward import Forward
 from kdns.config.directives.loadbalance import Loadbalance
-from kdns.config.directives.replies import Bufsize, Chaos
+from kdns.config.directives.log import Log
+from kdns.config.directives.replies import Bufsize, Chaos, Header, Nsid
+from kdns.config.directives.view import View
 from kdns.config.serving import Listener
 from kdns.dns import names
-from kdns.serve.routes import Block, Manner, Routes
+from kdns.dns.rules import NSID_MAX, flag_change
+from kdns.serve.routes import Block, Manner, Routes, Takes
 from kdns.steps.around import Around
 from kdns.steps.chain import Entrance, Rest, Step, compose
 from kdns.steps.makers import steps_of
 from kdns.steps.metadata import labels_of
 from kdns.steps.special import Special
+
+if TYPE_CHECKING:  # what only some servers do is imported where they do it
+    from kdns.steps.errors import Errors
+    from kdns.steps.lineformat import Rule
 
 _BEFORE_UPSTREAMS: Final = (Cache, Loop, Forward)
 
@@ -29,40 +39,114 @@ class Working(NamedTuple):
     steps: tuple[Step, ...]
     chain: Rest
     manner: Manner
+    errors: "Errors | None" = None
+    logs: "tuple[Rule, ...]" = ()
+    view: View | None = None
 
 
-def work(block: serving.Block, around: Around) -> Working:
+def work(block: serving.Block, around: Around, write: Callable[[str], object], secret: bytes) -> Working:
     """Makes the steps of a block. around is that of any block: entrance and zones become this one's.
 
-    A block for all names answers special-use ones before it asks upstreams.
+    A block for all names answers special-use ones before it asks upstreams. write takes lines for people; secret is
+    the same in all workers.
     """
     entrance = Entrance()
     around = replace(around, entrance=entrance, zones=block.zones, labels=labels_of(block.settings))
     settings = block.settings
     cut = next((at for at, each in enumerate(settings) if isinstance(each, _BEFORE_UPSTREAMS)), len(settings))
     special = [Special()] if names.ROOT in block.zones else []
-    steps = [*steps_of(settings[:cut], around), *special, *steps_of(settings[cut:], around)]
+    steps = (*steps_of(settings[:cut], around), *special, *steps_of(settings[cut:], around))
     chain = compose(steps)
     entrance.lead_to(chain)
-    return Working(" ".join(map(names.to_text, block.zones)), tuple(steps), chain, _manner(block))
+    if block.first(Loop) is not None:
+        _look_for_loops(block, steps, secret)
+    return Working(
+        zones=" ".join(map(names.to_text, block.zones)),
+        steps=steps,
+        chain=chain,
+        manner=_manner(block),
+        errors=_errors(block, around, write),
+        logs=_logs(block),
+        view=block.first(View),
+    )
+
+
+def _look_for_loops(block: serving.Block, steps: Sequence[Step], secret: bytes) -> None:
+
+    from kdns.steps.loop import Loop as LoopStep  # noqa: PLC0415
+
+    asked = [upstream.host for each in block.each(Forward) for upstream in each.upstreams]
+    for at, step in enumerate(steps):
+        if isinstance(step, LoopStep):
+            step.start(compose(steps[at + 1 :]), secret=secret, upstreams=asked)
+
+
+def _errors(block: serving.Block, around: Around, write: Callable[[str], object]) -> "Errors | None":
+    settings = block.first(ErrorsSettings)
+    if settings is None:
+        return None
+    from kdns.steps.errors import Errors  # noqa: PLC0415
+
+    return Errors(settings, around.loop, write, debug=block.first(Debug) is not None)
+
+
+def _logs(block: serving.Block) -> "tuple[Rule, ...]":
+    if block.first(Log) is None:
+        return ()
+
+    from kdns.steps.log import rules_of  # noqa: PLC0415
+
+    return rules_of(block.settings)
+
+
+def _takes(view: View, listener: Listener, transport: str) -> Takes:
+
+    from kdns.steps.view import Conditions, Place  # noqa: PLC0415
+
+    return Conditions(view, Place(transport, listener.address.host or "::", listener.address.port)).take
 
 
 def _manner(block: serving.Block) -> Manner:
-    balance, bufsize = block.first(Loadbalance), block.first(Bufsize)
+    balance, bufsize, header = block.first(Loadbalance), block.first(Bufsize), block.first(Header)
     default = Manner()
     return Manner(
         recursion=block.first(Forward) is not None,
         rotate=balance is not None and balance.weights is None,
         datagram=default.datagram if bufsize is None else bufsize.octets,
         chaos=block.first(Chaos) is not None,
+        remembers=block.first(Acl) is None and block.first(Log) is None,
+        minimal=block.first(Minimal) is not None,
+        asks=default.asks if header is None else flag_change(header.query),
+        says=default.says if header is None else flag_change(header.response),
+        identifier=_identifier(block.first(Nsid)),
     )
 
 
-def routes(listener: Listener, blocks: Sequence[Working]) -> Routes:
-    """The routes of a listener to its blocks."""
+def _identifier(nsid: Nsid | None) -> bytes:
+    if nsid is None:
+        return b""
+    return str(nsid.data or os.uname().nodename).encode(errors="replace")[:NSID_MAX]
+
+
+def routes(listener: Listener, blocks: Sequence[Working], transport: str) -> Routes:
+    """The routes of a listener to its blocks, for what comes in by the transport.
+
+    Where a view decides by the client whose block answers, nothing is remembered for others.
+    """
+    views = any(blocks[route.block].view is not None for route in listener.routes)
     return Routes(
-        [
-            (route.zone, Block(names.to_text(route.zone), blocks[route.block].chain, blocks[route.block].manner))
-            for route in listener.routes
-        ]
+        [(route.zone, _block(listener, route, blocks[route.block], transport, views)) for route in listener.routes]
+    )
+
+
+def _block(listener: Listener, route: serving.Route, working: Working, transport: str, views: bool) -> Block:
+    view = working.view
+    return Block(
+        zone=names.to_text(route.zone),
+        chain=working.chain,
+        manner=working.manner._replace(remembers=False) if views else working.manner,
+        view="" if view is None else view.name,
+        takes=None if view is None else _takes(view, listener, transport),
+        failed=None if working.errors is None else working.errors.failed,
+        logs=working.logs,
     )

@@ -22,19 +22,23 @@ that its outcome names, and all that pass do so together, by one comparison.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from kdns.dns import cookies, foreign, reply, types
 from kdns.dns.keepalive import keepalive_option
 from kdns.dns.query import Ignored, Query, QueryError, parse
 from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Reply
+from kdns.dns.rules import UNCHANGED, minimal, minimal_reply, nsid_option
 from kdns.dns.serials import serial_of
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
 from kdns.serve.routes import NOBODY, Block, Routes
-from kdns.steps.chain import Answered, Client, Failed, Outcome, Peer, Relayed, Request, Transfer
+from kdns.steps.chain import SILENCE, Answered, Client, Failed, Outcome, Peer, Relayed, Request, Transfer
 from kdns.zone.entry import Owner
+
+if TYPE_CHECKING:  # most servers log no questions, and don't carry what that needs
+    from kdns.serve.querylog import QueryLog
 
 Send = Callable[[bytes], None]
 # Takes the messages of a transfer, where the transport can carry several; whoever lets them go unread closes them.
@@ -137,11 +141,18 @@ class Responder:
 
     __slots__ = (
         *("_clock", "_cookie", "_denials", "_idle_s", "_limit", "_log", "_memo", "_passing", "_place", "_routes"),
-        *("_shared", "_until", "_whole", "door", "tally"),
+        *("_querylog", "_shared", "_until", "_whole", "door", "tally"),
     )
 
     def __init__(
-        self, door: Door, routes: Routes, rules: Rules, memo: Memo, log: Log, shared: Shared | None = None
+        self,
+        door: Door,
+        routes: Routes,
+        rules: Rules,
+        memo: Memo,
+        log: Log,
+        shared: Shared | None = None,
+        querylog: "QueryLog | None" = None,
     ) -> None:
         shared = shared or Shared(memo)
         self.door = door
@@ -156,6 +167,7 @@ class Responder:
         self._until = 0.0  # all of them
         self._denials = Denials(door.place)
         self._log = log
+        self._querylog = querylog
 
     def recall(self, octets: bytes) -> bytes | None:
         """The remembered reply to these octets, its addresses one further round; None if there is none."""
@@ -230,11 +242,21 @@ class Responder:
             return reply.error(octets, problem, recursion=self._routes.recursion, options=cookie)
 
         block = self._block(query, client)
+        manner = block.manner
+        if manner.asks is not UNCHANGED:
+            query = manner.asks.of_query(query)
+        if manner.identifier and query.options:
+            options += nsid_option(query.options, manner.identifier)
+        logged = self._querylog is not None and bool(block.logs)
+        since_ns = time.perf_counter_ns() if logged else 0
 
         def finish(outcome: Outcome) -> None:
             said = self._transfer(query, block, outcome, options, stream)
-            if said is not None:
-                send(self._finish(octets, query, block, said, options, False))
+            made = None if said is None else self._finish(octets, query, block, said, options, False)
+            if logged:
+                self._log_query(block, octets, query, made, client, since_ns)
+            if made is not None:
+                send(made)
 
         request = Request(query, client, self.door.transport)
         if query.qtype == types.IXFR:
@@ -244,8 +266,23 @@ class Responder:
         except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
             self._panic(query, fault)
             outcome = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
-        said = None if outcome is None else self._transfer(query, block, outcome, options, stream)
-        return None if said is None else self._finish(octets, query, block, said, options, block.manner.remembers)
+        if outcome is None:
+            return None
+        said = self._transfer(query, block, outcome, options, stream)
+        made = None if said is None else self._finish(octets, query, block, said, options, manner.remembers)
+        if logged:
+            self._log_query(block, octets, query, made, client, since_ns)
+        return made
+
+    def _log_query(
+        self, block: Block, octets: bytes, query: Query, reply: bytes | None, client: Client, since_ns: int
+    ) -> None:
+        """Writes the line of a question, if there is a rule for its name."""
+        from kdns.steps.log import rule_for  # noqa: PLC0415 - as above
+
+        rule = rule_for(block.logs, query.name)
+        if rule is not None and self._querylog is not None:
+            self._querylog.made(rule, octets, reply, client, since_ns)
 
     def _transfer(
         self, query: Query, block: Block, outcome: Outcome, options: bytes, stream: Stream | None
@@ -285,14 +322,20 @@ class Responder:
 
     def _finish(
         self, octets: bytes, query: Query, block: Block, outcome: _Said, options: bytes, remember: bool
-    ) -> bytes:
-        """The octets of the reply; counts it, and remembers it if it may be.
+    ) -> bytes | None:
+        """The octets of the reply, None where silence is the answer; counts it, and remembers it if it may be.
 
         What was waited for is never remembered: an owner may have changed since it was answered.
         """
         try:
             if isinstance(outcome, Relayed):
                 return self._relay(octets, query, block, outcome, options, remember)
+            if isinstance(outcome, Failed):
+                if outcome.rcode == SILENCE:
+                    self.tally.drop("acl")
+                    return None
+                if block.failed is not None:
+                    block.failed(query, outcome)
             return self._render(octets, query, block, outcome, options, remember)
         except Exception as fault:  # noqa: BLE001 - the root of a query
             self._panic(query, fault)
@@ -310,11 +353,15 @@ class Responder:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
             answer, owners = Answer(outcome.rcode, authoritative=False, error=outcome.error), ()
+        if manner.minimal:
+            answer = minimal(query, answer)
         # The id is the client's chance: without it all who aren't remembered would be sent to the same address first.
         first = query.id if manner.rotate else 0
         made = reply.render(query, answer, limit=limit, recursion=manner.recursion, first=first, options=options)
         if not manner.rotate:
             made = made._replace(rotation=None)
+        if manner.says is not UNCHANGED:
+            made = made._replace(octets=manner.says.of_reply(made.octets))
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by, block.where, empty=not answer.answers)
         if remember and owners and not query.options:
             key = octets[2:]
@@ -334,10 +381,14 @@ class Responder:
         """An upstream's reply as the client gets it, remembered for as long as it may be."""
         said, by, until, error, rotation, tidy, _ = outcome
         manner = block.manner
+        if manner.minimal:
+            said = minimal_reply(query, said)
         made = foreign.fit(query, said, self._limit(query, manner.datagram), options, error, tidy)
         if rotation is not None and manner.rotate:
             rotation = None if foreign.truncated(made) else rotation
             made = made if rotation is None else rotation.turn(made, query.id)
+        if manner.says is not UNCHANGED:
+            made = manner.says.of_reply(made)
         cell = self.tally.count(query.qtype, foreign.rcode(said), by, block.where, empty=foreign.empty(said))
         if remember and until and not query.options and len(made) <= _PASSING_OCTETS:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)

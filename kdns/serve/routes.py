@@ -5,13 +5,17 @@ question for DS goes to the zone above, where DS records are (RFC 4035 section 2
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from kdns.dns import types
 from kdns.dns.names import ROOT, Name, is_below
 from kdns.dns.query import Query
 from kdns.dns.reply import UDP_LIMIT
+from kdns.dns.rules import UNCHANGED, FlagChange
 from kdns.steps.chain import Client, Failed, Rest
+
+if TYPE_CHECKING:  # most servers log no questions, and don't carry what that needs
+    from kdns.steps.lineformat import Rule
 
 Takes: TypeAlias = Callable[[Query, Client], bool]
 
@@ -23,7 +27,11 @@ class Manner(NamedTuple):
     rotate: bool = True  # whether addresses change places from reply to reply
     datagram: int = UDP_LIMIT  # octets of the largest one, whatever the client takes
     chaos: bool = False  # whether it answers the class CH
-    remembers: bool = True  # whether a reply to one client may be given to others
+    remembers: bool = True  # whether a reply to one client may be given to others, unseen by the block
+    minimal: bool = False  # whether what records don't need is left out
+    asks: FlagChange = UNCHANGED  # what becomes of a question's flags
+    says: FlagChange = UNCHANGED  # what becomes of a reply's
+    identifier: bytes = b""  # of the server, for clients that ask for it; empty where nothing is told
 
 
 class Block(NamedTuple):
@@ -34,6 +42,8 @@ class Block(NamedTuple):
     manner: Manner = Manner()
     view: str = ""
     takes: Takes | None = None  # the view; without one it takes all questions for its zone
+    failed: Callable[[Query, Failed], None] | None = None  # told of each question that failed
+    logs: "tuple[Rule, ...]" = ()  # which questions are logged, and how
 
     @property
     def where(self) -> tuple[str, str]:

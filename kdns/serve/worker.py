@@ -7,15 +7,17 @@ a controller it goes on answering from what it has.
 
 import asyncio
 import gc
+import hashlib
 import secrets
 import signal
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import SystemRandom
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -24,6 +26,7 @@ from kdns.config.serving import ALL_ADDRESSES, Listener, Route, S, Serving
 from kdns.dns.cookies import SECRET_BYTES, cookie_option
 from kdns.dns.reply import TCP_LIMIT, udp_limit
 from kdns.ops import logs
+from kdns.ops.lines import Lines
 from kdns.ops.metrics import encode_report
 from kdns.serve import mmsg, udp
 from kdns.serve.blocks import Working, routes, work
@@ -38,11 +41,13 @@ from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
 from kdns.serve.tls import Certificate
 from kdns.serve.udp import open_door
 from kdns.steps.around import Around
-from kdns.steps.chain import Entrance
-from kdns.steps.forward import Forward
+from kdns.steps.chain import Entrance, Step
 from kdns.zone.entry import Owner
 from kdns.zone.index import Index
 from kdns.zone.patch import Patch
+
+if TYPE_CHECKING:
+    from kdns.serve.querylog import QueryLog
 
 # Octets of remembered replies: a generation of those that fit a datagram, shared by all doors, holds some 12,000
 # questions; each door for streams keeps of larger ones, which are few, so much more.
@@ -57,7 +62,16 @@ _PATIENCE_S: Final = 3.0
 # How long a worker that was told to stop waits for upstreams and TCP clients.
 _FINISH_S: Final = 4.0
 
+_SECRET_OCTETS: Final = 16
+# Drawn in the supervisor, before it forks: all workers of all time have the same.
+_SECRET: Final = secrets.token_bytes(_SECRET_OCTETS)
+
 _log: Final = structlog.get_logger()
+
+
+def _secret_of(block: int) -> bytes:
+    """What the workers' server blocks of that number have in common and nobody knows."""
+    return hashlib.blake2b(block.to_bytes(4, "big"), key=_SECRET, digest_size=_SECRET_OCTETS).digest()
 
 
 def run_worker(start: WorkerStart, settings: Serving) -> int:
@@ -94,7 +108,13 @@ class Worker:
             log=_log,
             forget=self._forget,
         )
-        self._blocks = [work(block, around) for block in settings.servers.blocks]
+        self._lines = Lines(sys.stdout.fileno(), loop)
+        self._blocks = [
+            work(block, around, self._write, _secret_of(number)) for number, block in enumerate(settings.servers.blocks)
+        ]
+        for step in self._steps:
+            if hasattr(step, "changed"):
+                step.changed = self._forget_all
         self._responders: list[Responder] = []
         self._doors: list[udp.Door] = []
         self._streams: list[StreamServer] = []
@@ -137,16 +157,29 @@ class Worker:
         deadline = self._loop.time() + _FINISH_S
         while self._busy and self._loop.time() < deadline:  # noqa: ASYNC110 - once; what it waits for owes it no event
             await asyncio.sleep(0.02)
-        for step in self._forwards:
-            step.close()
+        for block in self._blocks:
+            for each in (*block.steps, block.errors):
+                close = getattr(each, "close", None)
+                if close is not None:
+                    close()
+        self._lines.close()
 
     @property
     def _busy(self) -> bool:
-        return any(step.waiting for step in self._forwards) or any(stream.busy for stream in self._streams)
+        """Whether anybody waits: steps that let questions wait say so."""
+        return any(getattr(step, "waiting", None) for step in self._steps) or any(each.busy for each in self._streams)
 
     @property
-    def _forwards(self) -> list[Forward]:
-        return [step for block in self._blocks for step in block.steps if isinstance(step, Forward)]
+    def _steps(self) -> Iterator[Step]:
+        return (step for block in self._blocks for step in block.steps)
+
+    def _write(self, line: str) -> None:
+        """A line for people and for programs that read CoreDNS' logs."""
+        self._lines.add(f"{line}\n")
+
+    def _forget_all(self) -> None:
+        for responder in self._responders:
+            responder.forget_all()
 
     # What the link asks of its keeper
 
@@ -160,8 +193,7 @@ class Worker:
     def replaced(self, staged: Index, revision: int, serial: int) -> None:
         """As Keeper.replaced."""
         self.index.adopt(staged, revision, serial)
-        for responder in self._responders:
-            responder.forget_all()
+        self._forget_all()
         self._freeze()
         self._loaded.set()
         _log.info("index_loaded", revision=revision, entries=len(self.index.entries))
@@ -204,7 +236,7 @@ class Worker:
 
     def _responder(self, sock: socket.socket, transport: str, shared: Mapping[tuple[Route, ...], Shared]) -> Responder:
         """Who answers what comes in at a socket. Sockets whose questions go the same routes share what is remembered."""
-        listener = self._listener(sock)
+        bound, listener = address_of(sock), self._listener(sock)
         common = shared[listener.routes]
         responder = Responder(
             Door(
@@ -213,7 +245,7 @@ class Worker:
                 family="1" if sock.family == socket.AF_INET else "2",
                 place=len(self._responders),
             ),
-            routes(listener, self._blocks),
+            routes(listener, self._blocks, transport),
             Rules(
                 limit=udp_limit if transport == "udp" else lambda _query, _datagram: TCP_LIMIT,
                 cookie=self._cookie,
@@ -223,9 +255,17 @@ class Worker:
             common.memo if transport == "udp" else Memo(_LARGE_BYTES),
             _log,
             common,
+            self._querylog(listener, transport, bound.host),
         )
         self._responders.append(responder)
         return responder
+
+    def _querylog(self, listener: Listener, transport: str, host: str) -> "QueryLog | None":
+        if not any(self._blocks[route.block].logs for route in listener.routes):
+            return None
+        from kdns.serve.querylog import QueryLog  # noqa: PLC0415 - most servers log no questions
+
+        return QueryLog(self._lines, transport, host)
 
     def _limits(self, listener: Listener) -> StreamLimits:
         """As the first of a listener's blocks says."""

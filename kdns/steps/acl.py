@@ -17,7 +17,7 @@ from kdns.config.endpoints import Network
 from kdns.dns import names, types
 from kdns.dns.names import Name, is_below
 from kdns.dns.records import Answer, ExtendedError
-from kdns.steps.around import Around
+from kdns.steps.around import Around, Samples
 from kdns.steps.chain import DROPPED, Answered, Done, Outcome, Request, Rest
 
 NAME: Final = "acl"
@@ -65,6 +65,10 @@ class AccessControl:
         self.counted[FAMILIES[action], names.to_text(zone)] += 1
         return _OUTCOMES[action]
 
+    def counts_at(self, server: str, zones: str, view: str) -> Samples:  # noqa: ARG002 - the zone is the acl's
+        """Samples as steps.around has them."""
+        return {(family, (server, zone, view)): count for (family, zone), count in self.counted.items()}
+
     def verdict(self, host: str, qtype: int, name: Name) -> tuple[Action, Name]:
         """What is done with a question, and the zone that says so; the name is folded."""
         named = iter(self.kind(host))
@@ -96,7 +100,7 @@ class AccessControl:
         return found
 
 
-def make_all(settings: Sequence[Acl], around: Around) -> AccessControl:
+def make(settings: Sequence[Acl], around: Around) -> AccessControl:
     """The one step of all acl directives of a server block."""
     del around
     return AccessControl(settings)

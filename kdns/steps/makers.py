@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Final, TypeAlias, cast
 
 from kdns.config.declarations import Settings
+from kdns.config.directives.acl import Acl
 from kdns.config.directives.rewrite import Rewrite
 from kdns.config.directives.zonefiles import File, Transfer
 from kdns.config.served import STEPS
@@ -14,8 +15,9 @@ from kdns.steps.chain import Step
 
 Maker: TypeAlias = Callable[[Settings | Sequence[Settings], Around], Step | None]
 
-# Directives whose lines are one step together: one of rewrite's may end those behind it, and zones may lie in each other.
-_TOGETHER: Final = (Rewrite, File, Transfer)
+# Directives whose lines are one step together: one of rewrite's may end those behind it, zones may lie in each other, and
+# the first acl that fits decides.
+_TOGETHER: Final = (Acl, File, Rewrite, Transfer)
 
 
 def steps_of(settings: Sequence[Settings], around: Around) -> Iterator[Step]:
