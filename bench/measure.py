@@ -98,6 +98,8 @@ def measure(plan: Plan, report: Report, binaries: Path, folder: Path, logs: Path
                 if OVERLOAD in plan.parts:
                     _measure_overload(bench, [server for server in servers if server.peer.kind == LIVE])
                 report.memory_after_load_bytes |= {server.peer.name: _memory(server) for server in servers}
+            if LOAD in plan.parts:
+                _measure_configured(bench)
             if OVERLOAD in plan.parts:
                 _measure_workers(bench)
 
@@ -137,8 +139,20 @@ def _changes(bench: Bench, server: Server, questions: QuestionSet | None) -> Cha
     return churn.result()
 
 
+def _measure_configured(bench: Bench) -> None:
+    """The sets whose servers have directives of their own, each with servers of their own."""
+    for directives in dict.fromkeys(each.directives for each in bench.plan.sets if each.directives):
+        plan = bench.plan._replace(peers=tuple(bench.live))
+        configured = bench._replace(plan=plan, site=bench.site._replace(directives=directives))
+        try:
+            with _all_servers(configured) as servers:
+                _measure_load(configured, servers)
+        except RuntimeError as error:  # a server that doesn't know a directive
+            bench.report.failures.append(f"with {directives}: {error}")
+
+
 def _measure_load(bench: Bench, servers: Sequence[Server]) -> None:
-    for questions in bench.plan.sets:
+    for questions in (each for each in bench.plan.sets if each.directives == bench.site.directives):
         asked = [server for server in servers if server.peer.kind in questions.kinds]
         for turn in range(bench.plan.rounds):
             for server in asked:
@@ -215,7 +229,8 @@ def _all_servers(bench: Bench) -> Iterator[list[Server]]:
         for peer in bench.plan.peers:
             say(f"starting {peer.name} {peer.version}")
             servers.append(stack.enter_context(serving(peer, bench.site, (own,))))
-            bench.report.commands[peer.name] = " ".join(servers[-1].command)
+            name = " with ".join(filter(None, (peer.name, bench.site.directives)))
+            bench.report.commands[name] = " ".join(servers[-1].command)
         yield servers
 
 

@@ -34,6 +34,7 @@ _PROBE: Final = (
 _COREFILE: Final = """.:{port} {{
     bind 127.0.0.1
     errors
+    {directives}
     health 127.0.0.1:{health} {{
         lameduck 1s
     }}
@@ -106,6 +107,7 @@ class Site(NamedTuple):
     upstream: int  # its port
     workers: int  # of kdns
     answer: Path  # the program of bench/native
+    directives: str = ""  # beside those of the Corefile; servers without one can't be started with any
 
 
 class Launch(NamedTuple):
@@ -202,6 +204,9 @@ def free_port() -> int:
 
 
 def _kdns(site: Site, program: tuple[str, ...]) -> Launch:
+    if site.directives:
+        corefile, port, ready = _corefile(site, "kdns")
+        return Launch((*program, "serve", "-conf", str(corefile), "--workers", str(site.workers)), port, ready)
     port, ready = free_port(), free_port()
     listen = ("--listen", f"127.0.0.1:{port}", "--upstream", f"127.0.0.1:{site.upstream}")
     ops = ("--ready", f"127.0.0.1:{ready}", "--health", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
@@ -210,11 +215,17 @@ def _kdns(site: Site, program: tuple[str, ...]) -> Launch:
 
 
 def _coredns(site: Site, program: str) -> Launch:
-    port, ready = free_port(), free_port()
-    corefile = site.folder / "Corefile"
-    places = {"kubeconfig": site.kubeconfig, "upstream": site.upstream, "zone": ZONE}
-    corefile.write_text(_COREFILE.format(port=port, ready=ready, health=free_port(), metrics=free_port(), **places))
+    corefile, port, ready = _corefile(site, "coredns")
     return Launch((program, "-conf", str(corefile)), port, ready)
+
+
+def _corefile(site: Site, name: str) -> tuple[Path, int, int]:
+    """A Corefile of a server's own, its port, and that of /ready."""
+    port, ready = free_port(), free_port()
+    corefile = site.folder / f"Corefile.{name}"
+    places = {"kubeconfig": site.kubeconfig, "upstream": site.upstream, "zone": ZONE, "directives": site.directives}
+    corefile.write_text(_COREFILE.format(port=port, ready=ready, health=free_port(), metrics=free_port(), **places))
+    return corefile, port, ready
 
 
 def _nsd(site: Site, program: str) -> Launch:

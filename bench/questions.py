@@ -42,6 +42,7 @@ class QuestionSet(NamedTuple):
     tcp: bool = False
     once: bool = False  # no line is ever asked twice of the same server
     churn: bool = False  # while endpoints change
+    directives: str = ""  # of servers started for it, by a Corefile with these
 
 
 def hot(contents: Contents, chance: random.Random) -> Iterator[str]:
@@ -175,6 +176,7 @@ SETS: Final = (
     QuestionSet("hot, 10,000 qps", hot, _ALL, rate=10_000),
     QuestionSet("hot, TCP", hot, _ZONE, tcp=True),
     QuestionSet("hot under churn", hot, _CLUSTER, churn=True),
+    QuestionSet("hot, log on", hot, _CLUSTER, directives="log"),
     QuestionSet("mix", mix, _CLUSTER),
     QuestionSet("nxflood", nxflood, _ZONE, once=True),
     QuestionSet("external, cached", external_cached, _CLUSTER),
