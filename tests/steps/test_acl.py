@@ -100,3 +100,13 @@ def test_kinds_are_of_policies_and_not_of_addresses() -> None:
     acl = AccessControl((ONLY_TEN, INNER))
     assert acl.kind("10.0.0.1") == acl.kind("10.9.9.9") == acl.kind("fd00::2") == (True, True, False)
     assert acl.kind("192.0.2.1") == (False, True, True)
+
+
+def test_counts_have_the_names_and_labels_of_coredns() -> None:
+    acl = AccessControl((INNER, ONLY_TEN))
+    for host in ("192.0.2.1", "10.0.0.1", "10.0.0.2"):
+        asked(acl, host, "a.test")
+    assert acl.counts_at("dns://:53", ".", "inner") == {
+        ("coredns_acl_allowed_requests_total", ("dns://:53", "inner")): 2,
+        ("coredns_acl_dropped_requests_total", ("dns://:53", "a.test.", "inner")): 1,
+    }

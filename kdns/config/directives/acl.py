@@ -44,4 +44,5 @@ DIRECTIVE: Final = Directive(
     "acl [ZONE...]",
     doc="Says whose questions are answered.",
     repeat="each",
+    differs=("The reason goes to clients that speak EDNS; CoreDNS adds EDNS to replies for all.",),
 )

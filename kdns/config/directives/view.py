@@ -43,8 +43,13 @@ VIEW: Final = Directive(
     differs=(
         "A condition that couldn't hold for any question, as one of the wrong type, is an error; CoreDNS takes some of them.",
         "Of the language there are operators, lists, ranges, all, any, none, one, and functions for texts; no maps, let, | and ??.",
+        "What `matches` looks for is written down, and isn't made of the question; `a < b < c` isn't read.",
     ),
 )
 METADATA: Final = Directive(
-    Metadata, "metadata [ZONE...]", doc="Gathers what directives know of a question for others to use.", repeat="once"
+    Metadata,
+    "metadata [ZONE...]",
+    doc="Gathers what directives know of a question for others to use.",
+    repeat="once",
+    differs=("The labels of the client's pod (kubernetes/client-...) and forward/upstream are never there.",),
 )
