@@ -51,6 +51,7 @@ def serve(settings: Serving) -> int:
         run_worker=partial(run_worker, settings=settings),
         run_controller=partial(run_controller, settings=settings),
         prepare=_prepare_workers,
+        lameduck_s=settings.lameduck_s,
         log=log,
     )
 

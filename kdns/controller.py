@@ -32,6 +32,7 @@ from kdns.ops.processes import process_samples
 from kdns.serve.channel import PatchFrame
 from kdns.serve.control import Control, ControllerStart
 from kdns.serve.link import ControllerLink
+from kdns.serve.signals import LAMEDUCK
 from kdns.sources.status import ResourceStatus
 from kdns.zone.patch import Image, encode_patch
 
@@ -59,6 +60,7 @@ async def control(start: ControllerStart, settings: Serving) -> int:
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     controller = Controller(settings, start.workers)
+    loop.add_signal_handler(LAMEDUCK, controller.bow_out)
     link = Control(start.control, loop, on_channel=controller.connect, on_lost=stopped.set)
     tasks = [asyncio.ensure_future(serve_http(sock, controller.routes(name))) for name, sock in start.ops.items()]
     tasks.append(asyncio.ensure_future(controller.source.run()))
@@ -99,6 +101,7 @@ class Controller:
         self._settings = settings
         self._compiler = Compiler(CompileOptions(pods_verified=verified))
         self._workers = [Worker() for _ in range(workers)]
+        self._leaving = False
         self._left_out = logs.Repeated("object_left_out")
         self._unreadable = logs.Repeated("report_unreadable")
         self.source = self._make_source(settings, (*REQUIRED, "pods") if verified else REQUIRED)
@@ -208,7 +211,13 @@ class Controller:
 
     # Pages
 
+    def bow_out(self) -> None:
+        """From now on the server isn't ready, though it answers: others are to be asked."""
+        self._leaving = True
+
     def _ready(self, query: str) -> Response:
+        if self._leaving:
+            return _text(503, "stopping")
         states = [
             None if worker.link is None else health.WorkerState(worker.link.acked is not None, worker.link.acked or 0)
             for worker in self._workers

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Self
 
+# Tells a controller that the server is about to stop; ignored until it is ready for it.
+LAMEDUCK: Final = signal.SIGUSR2
+
 
 class Signals:
     """Signals as octets to be read; inside it, none has its default effect on this process."""
 
     _READ: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD)
-    _IGNORED: Final = (signal.SIGHUP, signal.SIGUSR1)
+    _IGNORED: Final = (signal.SIGHUP, signal.SIGUSR1, LAMEDUCK)
 
     def __init__(self) -> None:
         self.reader, self._writer = socket.socketpair()

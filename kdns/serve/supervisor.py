@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn, Protocol, TypeAlias
 
 from kdns.serve.control import RENEW, Control, ControllerStart, WorkerStart, hand
-from kdns.serve.signals import Signals
+from kdns.serve.signals import LAMEDUCK, Signals
 from kdns.serve.sockets import SlotSockets
 
 # A channel that ends as soon as it begins is renewed no more often than this.
@@ -59,12 +59,14 @@ def supervise(
     run_worker: Callable[[WorkerStart], int],
     run_controller: Callable[[ControllerStart], int],
     prepare: Callable[[], None] = lambda: None,
+    lameduck_s: float = 0.0,
     limits: Limits = Limits(),
     log: Log,
 ) -> int:
     """Runs a controller and a worker per slot until told to stop; returns the exit status.
 
-    SIGTERM, SIGINT: the workers get SIGTERM, then the controller, and have stop_s together;
+    SIGTERM, SIGINT: for lameduck_s all goes on, but the controller gets LAMEDUCK and says that
+    it isn't ready; then the workers get SIGTERM, then the controller, and have stop_s together;
     0. A second SIGINT: 2, at once. SIGQUIT: 0, at once. A child that exits with EX_CONFIG
     says that starting it again is of no use: all are stopped as by SIGTERM; 1. SIGHUP and
     SIGUSR1 are ignored. prepare is called once, between the first controller's start and the
@@ -80,7 +82,7 @@ def supervise(
 
     controller = _Seat("controller", None, limits.controller_silence_s, tuple(ops.values()), control)
     with Signals() as signals:
-        return _Supervisor(controller, seats, limits, log, signals, prepare).run()
+        return _Supervisor(controller, seats, limits, log, signals, prepare, lameduck_s).run()
 
 
 # What a child does with its control socket, how many predecessors it had; its exit status.
@@ -138,9 +140,11 @@ class _Supervisor:
     log: Log
     signals: Signals
     prepare: Callable[[], None]
+    lameduck_s: float = 0.0
     prepared: bool = False
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     interrupts: int = 0
+    stop_at: float | None = None  # while the time of lameduck runs
     stopping: bool = False
     controller_told: bool = False  # of that
     kill_at: float | None = None  # while it is stopping and nobody was killed yet
@@ -265,6 +269,7 @@ class _Supervisor:
         if self.stopping:
             return self.kill_at
         moments = [child.heard + seat.silence_s for seat, child in self.living]
+        moments += [] if self.stop_at is None else [self.stop_at]
         moments += [seat.due for seat in self.seats if seat.child is None]
         moments += [seat.joined + _RENEW_S for seat in self.workers if self._may_renew(seat)]
         return min(moments)
@@ -297,8 +302,22 @@ class _Supervisor:
                     self.status = 2
                     return True
             if number in {signal.SIGINT, signal.SIGTERM}:
-                self._stop(0)
+                self._bow_out()
+        if self.stop_at is not None and self.now >= self.stop_at:
+            self._stop(0)
         return False
+
+    def _bow_out(self) -> None:
+        """Stops once those who send questions have had time to hear that they should go elsewhere."""
+        if self.stopping or self.stop_at is not None:
+            return
+        if not self.lameduck_s:
+            self._stop(0)
+            return
+        self.log.info("lameduck", seconds=self.lameduck_s)
+        self.stop_at = self.now + self.lameduck_s
+        if self.controller.child is not None:
+            os.kill(self.controller.child.pid, LAMEDUCK)
 
     def _stop(self, status: int) -> None:
         """Begins to stop: the workers first, since the controller is who says how they are."""

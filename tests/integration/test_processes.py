@@ -170,6 +170,32 @@ def test_sigterm_lets_what_is_in_flight_finish(manifest: Path, tcp: bool, tmp_pa
         assert [pid for pid in processes if alive(pid)] == []
 
 
+LAMEDUCK = """
+.:0 {
+    bind 127.0.0.1
+    health 127.0.0.1:0 {
+        lameduck 2s
+    }
+    ready 127.0.0.1:0
+    prometheus 127.0.0.1:0
+    kubernetes cluster.local
+}
+"""
+
+
+def test_lameduck_answers_on_and_says_that_others_are_to_be_asked(manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "Corefile").write_text(LAMEDUCK)
+    flags = ("-conf", str(tmp_path / "Corefile"), "--manifests", str(manifest), "--workers", "1")
+    with Server(*flags, folder=tmp_path, plain=True) as server:
+        begun = time.monotonic()
+        server.send(signal.SIGTERM)
+        until(lambda: server.ready()[0] == 503, why="it is still ready")
+        with asked(server, WEB) as sock:
+            assert [short(reply) for reply in replies(sock, 1)] == [{"10.96.0.1"}]
+        assert server.wait() == 0
+        assert time.monotonic() - begun >= 2
+
+
 def test_sigterm_answers_what_is_queued(server: Server) -> None:
     server.send(signal.SIGSTOP, "worker-0")
     with asked(server, WEB, 50) as sock:
