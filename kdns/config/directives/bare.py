@@ -38,6 +38,13 @@ LOOP: Final = Directive(
     ),
 )
 MINIMAL: Final = Directive(
-    Minimal, "minimal", doc="Leaves authority and additional records out where the answer stands alone.", repeat="last"
+    Minimal,
+    "minimal",
+    doc="Leaves authority and additional records out where the answer stands alone.",
+    repeat="last",
+    differs=(
+        "A reply without answers stays as it is, that of whoami, too.",
+        "Clients that ask for proofs (DO) get them.",
+    ),
 )
 WHOAMI: Final = Directive(Whoami, "whoami", doc="Answers with the client's address, port and transport.", repeat="last")

@@ -18,7 +18,9 @@ class Dns64(Settings):
     prefix: IPv6Network = option(
         "prefix PREFIX", DNS64_PREFIX, default=WELL_KNOWN, doc="What the addresses begin with; 64:ff9b::/96 by default."
     )
-    translate_all: bool = flag("translate_all", doc="Names that have IPv6 addresses get others, too.")
+    translate_all: bool = flag(
+        "translate_all", doc="Names that have IPv6 addresses get made-up ones in their place, too."
+    )
     allow_ipv4: bool = flag("allow_ipv4", doc="Clients that ask over IPv4 get them, too.")
 
     @property
@@ -32,5 +34,14 @@ class Dns64(Settings):
 
 
 DIRECTIVE: Final = Directive(
-    Dns64, "dns64 [PREFIX]", doc="Makes IPv6 addresses for names that have IPv4 ones alone (RFC 6147).", repeat="last"
+    Dns64,
+    "dns64 [PREFIX]",
+    doc="Makes IPv6 addresses for names that have IPv4 ones alone (RFC 6147).",
+    repeat="last",
+    differs=(
+        "PREFIX may stand before a block; CoreDNS passes over the block then.",
+        "A name without IPv4 addresses keeps its own answer: its rcode, and with translate_all its addresses.",
+        "Clients that validate for themselves (DO and CD) get nothing made up (RFC 6147 section 5.5).",
+        "Instead of coredns_dns64_requests_translated_total, coredns_dns_responses_total counts by plugin.",
+    ),
 )

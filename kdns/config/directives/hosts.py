@@ -57,6 +57,9 @@ DIRECTIVE: Final = Directive(
     differs=(
         "Lines with names may stand behind fallthrough.",
         "A line of its own whose address is none is an error.",
+        "A record's name is spelt as in the question.",
+        "An address that a name has twice is given once.",
+        "A file in which nothing makes sense, or that has zero octets, changes nothing: what was read before holds.",
     ),
     laws=(
         Law(

@@ -27,8 +27,14 @@ class Loadbalance(Settings):
 DIRECTIVE: Final = Directive(
     Loadbalance,
     "loadbalance [round_robin | weighted FILE]",
-    doc="Changes the order of A, AAAA and MX records from reply to reply.",
+    doc="Changes the order of A and AAAA records from reply to reply.",
     repeat="last",
+    differs=(
+        "Addresses take turns and aren't shuffled; records of other types, MX too, keep their order.",
+        "weighted changes the order of names that FILE has, in answers to questions for A and AAAA.",
+        "A FILE that can't be read or makes no sense is logged, and all weights are equal until it can.",
+        "prefer orders answers to questions for A and AAAA, and no additional records.",
+    ),
     laws=(
         Law(
             lambda balance: balance.weights is not None or balance.reload_s == RELOAD_S,

@@ -19,4 +19,5 @@ DIRECTIVE: Final = Directive(
     "local",
     doc="Answers localhost, and the reverse zones 0, 127 and 255 of in-addr.arpa.",
     repeat="last",
+    differs=("A name above 1.0.0.127.in-addr.arpa exists, and has no data (RFC 8020).",),
 )

@@ -130,4 +130,10 @@ TIMEOUTS: Final = Directive(
         ),
     ),
 )
-CANCEL: Final = Directive(Cancel, "cancel [TIMEOUT]", doc="Gives up questions that take too long.", repeat="last")
+CANCEL: Final = Directive(
+    Cancel,
+    "cancel [TIMEOUT]",
+    doc="Gives up questions that take too long.",
+    repeat="last",
+    differs=("Upstreams aren't told: what they say later is kept for the next who asks.",),
+)

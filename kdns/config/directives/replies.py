@@ -64,16 +64,30 @@ class Header(Settings):
     )
 
 
-BUFSIZE: Final = Directive(Bufsize, "bufsize [SIZE]", doc="Limits the size of replies over UDP.", repeat="first")
+BUFSIZE: Final = Directive(
+    Bufsize,
+    "bufsize [SIZE]",
+    doc="Limits the size of replies over UDP.",
+    repeat="first",
+    differs=("Without it, too, no reply over UDP has more than 1232 octets.",),
+)
 CHAOS: Final = Directive(
     Chaos,
     "chaos [VERSION [AUTHOR...]]",
     doc="Answers questions of the class CH for version.bind, hostname.bind and the like.",
     repeat="first",
-    differs=("Without AUTHOR there is no answer for authors.bind.",),
+    differs=(
+        "Without AUTHOR there is no answer for authors.bind.",
+        "Authors are named in the order in which they stand.",
+        "Any other question of the class CH is refused, and not asked of the directives behind.",
+    ),
 )
 NSID: Final = Directive(
-    Nsid, "nsid [DATA...]", doc="Names the server in replies to those who ask (RFC 5001).", repeat="once"
+    Nsid,
+    "nsid [DATA...]",
+    doc="Names the server in replies to those who ask (RFC 5001).",
+    repeat="once",
+    differs=("The first 128 octets of the identifier are told, so that they fit any reply.",),
 )
 HEADER: Final = Directive(
     Header,
