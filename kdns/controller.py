@@ -20,6 +20,7 @@ from kdns import __version__
 from kdns.cluster.compiler import REQUIRED, CompileOptions, Compiler
 from kdns.cluster.decode import PLAIN
 from kdns.cluster.objects import Delta, Problem, Resource
+from kdns.config.directives.bare import Loop
 from kdns.config.directives.kubernetes import Kubernetes as KubernetesSettings
 from kdns.config.serving import Serving
 from kdns.config.settings import ClusterSource
@@ -102,6 +103,7 @@ class Controller:
         self._compiler = Compiler(CompileOptions(pods_verified=verified))
         self._workers = [Worker() for _ in range(workers)]
         self._leaving = False
+        self._looks_for_loops = any(block.each(Loop) for block in settings.servers.blocks)
         self._left_out = logs.Repeated("object_left_out")
         self._unreadable = logs.Repeated("report_unreadable")
         self.source = self._make_source(settings, (*REQUIRED, "pods") if verified else REQUIRED)
@@ -215,9 +217,11 @@ class Controller:
         """From now on the server isn't ready, though it answers: others are to be asked."""
         self._leaving = True
 
-    def _ready(self, query: str) -> Response:
+    async def _ready(self, query: str) -> Response:
         if self._leaving:
             return _text(503, "stopping")
+        if self._looks_for_loops and await self._is_looping():
+            return _text(503, "loop")
         states = [
             None if worker.link is None else health.WorkerState(worker.link.acked is not None, worker.link.acked or 0)
             for worker in self._workers
@@ -227,6 +231,11 @@ class Controller:
             for name, status in self.source.status().items()
         }
         return _text(*health.readiness(states, resources, verbose="verbose" in query))
+
+    async def _is_looping(self) -> bool:
+        """Whether a worker says that forwarded questions come back."""
+        await self._ask_reports()
+        return any(worker.report.get(("kdns_forwarding_loops", ())) for worker in self._workers)
 
     async def _metrics(self, _query: str) -> Response:
         await self._ask_reports()

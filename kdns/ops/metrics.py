@@ -108,6 +108,7 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("coredns_forward_responses_total", "counter", "Replies of an upstream.", ("to", "rcode")),
     Family("coredns_forward_request_duration_seconds", "histogram", "As that of proxy above.", ("to", "rcode")),
     Family("coredns_forward_healthcheck_failures_total", "counter", "As that of proxy above.", ("to",)),
+    Family("kdns_forwarding_loops", "gauge", "Server blocks whose forwarded questions come back; summed over workers."),
     # What CoreDNS lacks: the cluster as kdns sees it
     Family("kdns_freshness_seconds", "gauge", "Time since the last proof that the data is current.", ("resource",)),
     Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),

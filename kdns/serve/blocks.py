@@ -14,6 +14,8 @@ from kdns.config.directives.forward import Forward
 from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.log import Log
 from kdns.config.directives.replies import Bufsize, Chaos, Header, Nsid
+from kdns.config.directives.rewrite import Rewrite
+from kdns.config.directives.template import Template
 from kdns.config.directives.view import View
 from kdns.config.serving import Listener
 from kdns.dns import names
@@ -29,6 +31,8 @@ if TYPE_CHECKING:  # what only some servers do is imported where they do it
     from kdns.steps.errors import Errors
     from kdns.steps.lineformat import Rule
 
+# Directives that questions of the class CH are for.
+_CHAOS: Final = (Chaos, Rewrite, Template)
 _BEFORE_UPSTREAMS: Final = (Cache, Loop, Forward)
 
 
@@ -113,7 +117,7 @@ def _manner(block: serving.Block) -> Manner:
         recursion=block.first(Forward) is not None,
         rotate=balance is not None and balance.weights is None,
         datagram=default.datagram if bufsize is None else bufsize.octets,
-        chaos=block.first(Chaos) is not None,
+        chaos=any(isinstance(each, _CHAOS) for each in block.settings),
         remembers=block.first(Acl) is None and block.first(Log) is None,
         minimal=block.first(Minimal) is not None,
         asks=default.asks if header is None else flag_change(header.query),

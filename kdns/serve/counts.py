@@ -72,6 +72,8 @@ def _count_door(responder: Responder, total: _Total) -> None:
 def _count_steps(server: str, block: Working, total: _Total) -> None:
     """What a block's steps have counted; it is kept once for all listeners and counts at the first."""
     for step in block.steps:
+        if getattr(step, "looping", False):
+            total["kdns_forwarding_loops", ()] += 1
         counts_at = getattr(step, "counts_at", None)
         if counts_at is not None:
             total.update(counts_at(server, block.zones, ""))

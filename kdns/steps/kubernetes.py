@@ -58,7 +58,7 @@ class Kubernetes:
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         query = request.query
-        if not query.name.endswith(self._places):  # and so in none of the zones
+        if not query.name.endswith(self._places) or query.qclass != types.IN:  # and so in none of the zones
             return rest(request, done)
         found = schema.answer(self._index, self._zone, query)
         if found is None:

@@ -76,7 +76,7 @@ class Special:
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         query = request.query
-        if not query.name.endswith(_LAST_LABELS):  # nearly every name
+        if not query.name.endswith(_LAST_LABELS) or query.qclass != types.IN:  # nearly every name
             return rest(request, done)
         answer = special_answer(query)
         return rest(request, done) if answer is None else Answered(answer, (STATIC,), "special")
