@@ -92,10 +92,6 @@ _TABLE: Final[tuple[Family, ...]] = (
         "When the file in use was written, in seconds since 1970.",
         common=True,
     ),
-    *(
-        Family(f"coredns_acl_{what}_requests_total", "counter", f"Questions that acl {what}.", _BLOCK)
-        for what in ("blocked", "filtered", "dropped")
-    ),
     Family("coredns_local_localhost_requests_total", "counter", "Questions for localhost as a part of a name."),
     Family("coredns_proxy_request_duration_seconds", "histogram", "From a try's question to its reply.", _PROXY),
     Family("coredns_proxy_healthcheck_failures_total", "counter", "Probes without a reply.", ("proxy_name", "to")),

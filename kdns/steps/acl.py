@@ -69,10 +69,6 @@ class AccessControl:
         self.counted[FAMILIES[action], names.to_text(zone)] += 1
         return _OUTCOMES[action]
 
-    def counts_at(self, server: str, zones: str, view: str) -> Samples:  # noqa: ARG002 - the zone is the acl's
-        """Samples as steps.around has them."""
-        return {(family, (server, zone, view)): count for (family, zone), count in self.counted.items()}
-
     def verdict(self, host: str, qtype: int, name: Name) -> tuple[Action, Name]:
         """What is done with a question, and the zone that says so; the name is folded."""
         named = iter(self.kind(host))
