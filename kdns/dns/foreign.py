@@ -13,7 +13,6 @@ from bisect import bisect_right
 from typing import Final, NamedTuple
 
 from kdns.dns import types
-from kdns.dns.names import Name
 from kdns.dns.query import Query
 from kdns.dns.records import ExtendedError
 from kdns.dns.reply import opt_record
@@ -62,7 +61,7 @@ class _Layout(NamedTuple):
         return min(bisect_right(self.ends, room), self.answers + self.authority)
 
 
-def ask(query: Query, ident: int, *, edns: bool = True, qname: Name | None = None) -> bytes:
+def ask(query: Query, ident: int, *, edns: bool = True, qname: bytes | None = None) -> bytes:
     """The question for an upstream: the client's, with its CD and DO, and upstream_options.
 
     It is asked in the client's case, or in that of qname, the same name.

@@ -116,7 +116,7 @@ READ: list[tuple[str, Settings]] = [
     (forward("expire 1m\nmax_age 2m"), FORWARD.replaced(expire_s=60.0, max_age_s=120.0)),
     (forward("max_idle_conns 3\nread_timeout 3s"), FORWARD.replaced(max_idle_conns=3, read_timeout_s=3.0)),
     (forward("max_fails 0\nmax_connect_attempts 0"), FORWARD.replaced(max_fails=0, max_connect_attempts=0)),
-    (forward("doh_method GET\npolicy sequential"), FORWARD.replaced(doh_method="GET", policy="sequential")),
+    (forward("policy sequential"), FORWARD.replaced(policy="sequential")),
     (forward("tls"), FORWARD.replaced(tls=Certificates())),
     (forward("tls ca"), FORWARD.replaced(tls=Certificates(authorities=FilePath("ca")))),
     (forward("tls c k"), FORWARD.replaced(tls=Certificates(FilePath("c"), FilePath("k")))),
@@ -245,6 +245,10 @@ WRONG = [
     ("forward 10.0.0.0/9 192.0.2.1", ["1:1 warning: forward: found a range of several zones: only the first is forwarded"]),
     ("forward . tls://192.0.2.1", ["1:1 warning: forward: tls:// without tls_servername: certificates are held against the address"]),
     (forward("max_age 5s"), ["2:1 forward: found a max_age below expire, expected it above or 0"]),
+    (
+        "forward . https://192.0.2.1",
+        ["1:1 forward: found an https:// upstream, expected one by tls:// or without: kdns doesn't ask over HTTPS"],
+    ),
     (forward("failover NOERROR"), ["2:1 forward: found NOERROR in failover, expected rcodes of failures"]),
     (
         "forward . tls://192.0.2.1%a {\ntls_servername b\n}",

@@ -16,7 +16,6 @@ from kdns.dns import names, types
 from kdns.dns.names import Name
 
 Policy: TypeAlias = Literal["random", "round_robin", "sequential"]
-Method: TypeAlias = Literal["GET", "POST"]
 
 UPSTREAMS_MAX: Final = 15
 _UINT32_MAX: Final = 2**32 - 1
@@ -45,7 +44,7 @@ class Forward(Settings):
     upstreams: tuple[Upstream, ...] = argument(
         "TO",
         many(UPSTREAM),
-        doc="Up to 15 upstreams: addresses, resolv.conf files, host names, with tls:// or https://.",
+        doc="Up to 15 upstreams: addresses, resolv.conf files, host names, with tls:// or without.",
     )
     exceptions: tuple[Name, ...] = option(
         "except ZONE...", spread(ZONE), default=(), repeat="each", doc="Zones whose questions aren't forwarded."
@@ -76,9 +75,6 @@ class Forward(Settings):
         whole(0, _UINT32_MAX),
         default=None,
         doc="How many tries a question has; by default two for each upstream, 0 for any number.",
-    )
-    doh_method: Method = option(
-        "doh_method METHOD", words(get_args(Method)), default="POST", doc="How https:// upstreams are asked."
     )
     tls: Certificates | None = option(
         "tls [CA | CERT KEY [CA]]",
@@ -135,7 +131,7 @@ class Forward(Settings):
         "resolver ADDRESS...",
         many(IP_PORT),
         default=(),
-        doc="Who is asked for upstreams' host names at the start; by default those of /etc/resolv.conf.",
+        doc="Who is asked for upstreams' host names; by default those of /etc/resolv.conf.",
     )
 
 
@@ -156,8 +152,14 @@ DIRECTIVE: Final = Directive(
     repeat="each",
     differs=(
         "Over max_concurrent a question gets a reply past its time, if one is kept, and SERVFAIL otherwise, not REFUSED.",
+        "https:// upstreams aren't asked: that is an error, and so is doh_method.",
+        "An upstream that failed is asked after the others until it answers a probe; the time between probes doubles up to 16 s.",
+        "REFUSED, and the first SERVFAIL, are asked of the next upstream without failover, too.",
+        "Files like resolv.conf are read again when they change, host names resolved again when their TTL is over.",
+        "Where no other forward has the name, next has no effect; in CoreDNS that is SERVFAIL.",
         "A zone's name has neither scheme nor port: dns://example.org:53 is an error.",
     ),
+    missing={"doh_method": "leave it out, and write tls:// for https://"},
     gone={
         "spray": "policy random",
         "protocol": "write force_tcp, prefer_udp or tls://",
@@ -167,6 +169,10 @@ DIRECTIVE: Final = Directive(
         Law(
             lambda forward: len(forward.upstreams) <= UPSTREAMS_MAX,
             f"expected at most {UPSTREAMS_MAX} upstreams",
+        ),
+        Law(
+            lambda forward: all(each.transport != "https" for each in forward.upstreams),
+            "found an https:// upstream, expected one by tls:// or without: kdns doesn't ask over HTTPS",
         ),
         Law(
             lambda forward: len(forward.origin) == 1,
