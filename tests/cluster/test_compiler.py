@@ -110,10 +110,19 @@ def test_entries_follow_from_the_objects_alone(
     data: st.DataObject, history: list[Delta], options: CompileOptions
 ) -> None:
     compiler = Compiler(options)
-    first = data.draw(st.sampled_from([(), ALL_SYNCED]))
-    for batch in data.draw(st.composite(batches)([*first, *history])):
+    compiler.apply(data.draw(st.sampled_from([(), ALL_SYNCED])), now=0)
+    for batch in data.draw(st.composite(batches)(history)):
         compiler.apply(batch, now=0)
     compiler.apply(ALL_SYNCED, now=0)
+    assert compiler.image().entries == expected(after(history), options)
+
+
+@settings(max_examples=400)
+@given(histories, every_option)
+def test_each_change_of_its_own_leads_to_the_same_entries(history: list[Delta], options: CompileOptions) -> None:
+    compiler = Compiler(options)
+    for delta in (*ALL_SYNCED, *history):
+        compiler.apply((delta,), now=0)
     assert compiler.image().entries == expected(after(history), options)
 
 

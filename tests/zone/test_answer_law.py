@@ -19,7 +19,7 @@ from kdns.zone.entry import Kind
 from kdns.zone.index import Index
 from kdns.zone.schema import Found, Zone, answer
 from tests.zone.clusters import Cluster, Service, Slice, index_of, names, packed, patch_between
-from tests.zone.reference import STEPS, Expected, Line, Reference, Setup
+from tests.zone.reference import STEPS, Expected, Line, Reference, Setup, reverse
 from tests.zone.zonefile import data
 
 NAMESPACES = ("a", "b")
@@ -207,6 +207,7 @@ def every_question(reference: Reference) -> list[tuple[str, str]]:
         *((name, rtype) for name in kinds.values() for rtype in TYPES),
         *((name, "A") for name in around),
         *((name, "SRV") for name in around if "_zone" in name),
+        *((reverse(address), "PTR") for address in V4 + V6),
     ]
 
 
@@ -348,3 +349,13 @@ def test_the_reference_counts_steps_as_the_zone_does(steps: int) -> None:
     assert seen(found) == Reference(cluster, Setup()).expect("e0.a.svc.cluster.local.", "A")
     assert found is not None
     assert found.answer.rcode == (types.SERVFAIL if steps > STEPS else types.NOERROR)
+
+
+@pytest.mark.parametrize(("namespaces", "server"), [((), "web.a.svc."), (("a",), "web.a.svc."), (("b",), "ns.dns.")])
+def test_a_name_server_is_one_that_has_a_name(namespaces: tuple[str, ...], server: str) -> None:
+    cluster = Cluster({("a", "web"): Service(ips=("10.0.0.1",), slices=(Slice((("10.0.0.2", ""),)),))})
+    setup = Setup(addresses=("10.0.0.2",), namespaces=namespaces)
+    found = seen(answer(index_of(cluster), zone_of(setup), query("cluster.local.", "NS")))
+    assert found == Reference(cluster, setup).expect("cluster.local.", "NS")
+    assert found is not None
+    assert {data for _, _, _, data in found.answers} == {f"{server}cluster.local."}
