@@ -115,7 +115,7 @@ def _manner(block: serving.Block) -> Manner:
     default = Manner()
     return Manner(
         recursion=block.first(Forward) is not None,
-        rotate=balance is not None and balance.weights is None,
+        rotate=balance is not None,
         datagram=default.datagram if bufsize is None else bufsize.octets,
         chaos=any(isinstance(each, _CHAOS) for each in block.settings),
         remembers=block.first(Acl) is None and block.first(Log) is None,

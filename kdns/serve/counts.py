@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from kdns.dns import types
-from kdns.ops.metrics import OTHER, Counts
+from kdns.ops.metrics import FAMILIES, OTHER, Counts
 from kdns.serve import udp
 from kdns.serve.blocks import Working
 from kdns.serve.responder import Responder
@@ -76,7 +76,9 @@ def _count_steps(server: str, block: Working, total: _Total) -> None:
             total["kdns_forwarding_loops", ()] += 1
         counts_at = getattr(step, "counts_at", None)
         if counts_at is not None:
-            total.update(counts_at(server, block.zones, ""))
+            for series, value in counts_at(server, block.zones, "").items():
+                # What is the same in all is no sum.
+                total[series] = max(total[series], value) if FAMILIES[series[0]].common else total[series] + value
         elif isinstance(step, Forward):
             for series, value in step.counts().items():
                 total[series] += value  # type: ignore[assignment] # some are seconds; a Counter adds any numbers
