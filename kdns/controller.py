@@ -17,13 +17,13 @@ from typing import Any, Final, Protocol
 import structlog
 
 from kdns import __version__
-from kdns.cluster.compiler import REQUIRED, CompileOptions, Compiler
-from kdns.cluster.decode import PLAIN
+from kdns.cluster.compiler import REQUIRED, Compiler
 from kdns.cluster.objects import Delta, Problem, Resource
+from kdns.config.clusters import reading_of
 from kdns.config.directives.bare import Loop
 from kdns.config.directives.kubernetes import Kubernetes as KubernetesSettings
 from kdns.config.serving import Serving
-from kdns.config.settings import ClusterSource
+from kdns.config.settings import ClusterSource, ReadSettings
 from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.config.table import name_of
 from kdns.dns import names
@@ -34,6 +34,7 @@ from kdns.serve.channel import PatchFrame
 from kdns.serve.control import Control, ControllerStart
 from kdns.serve.link import ControllerLink
 from kdns.serve.signals import LAMEDUCK
+from kdns.sources.demand import Demand, demand_of
 from kdns.sources.status import ResourceStatus
 from kdns.zone.patch import Image, encode_patch
 
@@ -96,17 +97,16 @@ class Controller:
     """The state of the controller."""
 
     def __init__(self, settings: Serving, workers: int) -> None:
-        verified = any(
-            each.pods == "verified" for block in settings.servers.blocks for each in block.each(KubernetesSettings)
-        )
+        every = [each for block in settings.servers.blocks for each in block.each(KubernetesSettings)]
+        demand = demand_of(reading_of(every) if every else ReadSettings())
         self._settings = settings
-        self._compiler = Compiler(CompileOptions(pods_verified=verified))
+        self._compiler = Compiler(demand.compile, demand.required)
         self._workers = [Worker() for _ in range(workers)]
         self._leaving = False
         self._looks_for_loops = any(block.each(Loop) for block in settings.servers.blocks)
         self._left_out = logs.Repeated("object_left_out")
         self._unreadable = logs.Repeated("report_unreadable")
-        self.source = self._make_source(settings, (*REQUIRED, "pods") if verified else REQUIRED)
+        self.source = self._make_source(settings, demand)
 
     def take(self, deltas: Iterable[Delta]) -> None:
         """Compiles what the source says, in one step, and sends what changed to every worker."""
@@ -149,28 +149,36 @@ class Controller:
         }
         return pages[name.partition(" ")[0]]
 
-    def _make_source(self, settings: Serving, resources: tuple[Resource, ...]) -> Source:
+    def _make_source(self, settings: Serving, demand: Demand) -> Source:
         # Each imported only where it is used: YAML by the one, HTTP and TLS by the other.
         if isinstance(settings.source, ClusterSource):
             from kdns.sources.api import ApiSource  # noqa: PLC0415
 
             return ApiSource(
                 settings.source,
-                resources=resources,
+                resources=demand.resources,
                 optional=frozenset(("pods",)),
-                decode_options=PLAIN,
+                decode_options=demand.decode,
                 stamp=self._compiler.store.stamp,
                 emit=self.take,
                 report=self._problem,
                 log=_log,
+                selectors=demand.selectors,
             )
         if settings.source is None:
             from kdns.sources.nothing import Nothing  # noqa: PLC0415
 
-            return Nothing(REQUIRED, self.take)
+            return Nothing(demand.required, self.take)
         from kdns.sources.manifests import ManifestSource  # noqa: PLC0415
 
-        return ManifestSource(settings.source, emit=self.take, report=self._problem, log=_log)
+        return ManifestSource(
+            settings.source,
+            emit=self.take,
+            report=self._problem,
+            log=_log,
+            decode_options=demand.decode,
+            selectors=demand.selectors,
+        )
 
     def _first(self, entries: int) -> None:
         _log.info("synced", entries=entries, **{name: self._compiler.store.count(name) for name in REQUIRED})

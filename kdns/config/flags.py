@@ -6,11 +6,12 @@ doesn't go. Without a Corefile the server behaves as kubeadm's Corefile makes Co
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, get_args
 
 from kdns.config import declarations, resolvconf
+from kdns.config.clusters import source_of
 from kdns.config.directives.cache import Cache
 from kdns.config.directives.forward import Forward
 from kdns.config.directives.kubernetes import Kubernetes, PodsMode
@@ -202,9 +203,11 @@ def _probes(flags: Flags, otherwise: Probes) -> Probes:
 
 def _source_of(kubernetes: Kubernetes, flags: Flags, around: Surroundings) -> ClusterSource | ManifestSource:
     """Where the cluster is read: what a flag says, what the directive says, then as without a Corefile."""
-    if flags.manifests or flags.kubeconfig is not None or kubernetes.kubeconfig is None:
-        return _source(flags, around)
-    return ClusterSource(kubernetes.kubeconfig.path, kubernetes.kubeconfig.context or None)
+    said = source_of(kubernetes)
+    if not flags.manifests and flags.kubeconfig is None and (said.kubeconfig or said.endpoint):
+        return said
+    found = _source(flags, around)
+    return replace(found, limits=said.limits) if isinstance(found, ClusterSource) else found
 
 
 def _source(flags: Flags, around: Surroundings) -> ClusterSource | ManifestSource:

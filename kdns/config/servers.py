@@ -8,8 +8,10 @@ Source: CoreDNS 1.14, core/dnsserver/register.go and address.go.
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, get_args
 
-from kdns.config import table
+from kdns.config import syntax, table
+from kdns.config.clusters import disagreements
 from kdns.config.directives.bare import Whoami
+from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.log import Log
 from kdns.config.directives.places import Bind, Bound, Tls
 from kdns.config.directives.view import View
@@ -57,7 +59,8 @@ def read(blocks: Sequence[ServerBlock], place: Place) -> Found:
     reading = _Reading(place)
     for block in blocks:
         reading.take(block)
-    return Found(Servers(tuple(reading.blocks), reading.listeners()), tuple(reading.problems))
+    servers = Servers(tuple(reading.blocks), reading.listeners())
+    return Found(servers, (*reading.problems, *disagreements(reading.clusters)))
 
 
 class _Reading:
@@ -66,6 +69,7 @@ class _Reading:
     def __init__(self, place: Place) -> None:
         self.blocks: list[Block] = []
         self.problems: list[Problem] = []
+        self.clusters: list[tuple[syntax.Place, Kubernetes]] = []
         self._place = place
         self._claims: dict[tuple[Scheme, Address], list[_Claim]] = {}
 
@@ -77,6 +81,8 @@ class _Reading:
         read = Block(zones, settings)
         number = len(self.blocks)
         self.blocks.append(read)
+        lines = (line.name.place for line in block.directives if line.name.text == "kubernetes")
+        self.clusters += zip(lines, read.each(Kubernetes), strict=False)
         hosts = self._hosts(read, block.keys[0])
         for key in keys:
             if key.scheme == "tls" and read.first(Tls) is None:
