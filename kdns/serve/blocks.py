@@ -118,7 +118,7 @@ def _manner(block: serving.Block) -> Manner:
         rotate=balance is not None,
         datagram=default.datagram if bufsize is None else bufsize.octets,
         chaos=any(isinstance(each, _CHAOS) for each in block.settings),
-        remembers=block.first(Acl) is None and block.first(Log) is None,
+        remembers=block.first(Acl) is None,
         minimal=block.first(Minimal) is not None,
         asks=default.asks if header is None else flag_change(header.query),
         says=default.says if header is None else flag_change(header.response),

@@ -8,9 +8,12 @@ end, rest of the question. Whether the name at hand is denied is looked up each 
 forgotten for being wrong. The serial in the SOA is that of the denial's making, as of any remembered one.
 """
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kdns.zone.alike import Alike
+
+if TYPE_CHECKING:
+    from kdns.serve.querylog import Line
 
 # Denials kept: places x types x ways to ask in use; past it they are made anew. 300 octets each.
 _LIMIT: Final = 4096
@@ -26,15 +29,17 @@ class _Denial(NamedTuple):
     beyond: int  # octets of the query behind its question
     alike: Alike
     cell: list[int]
+    line: "Line | None"  # what is logged each time it is given
 
 
 class Denials:
     """The denials of one door, whose place in cells that is."""
 
-    __slots__ = ("_ends", "_kept", "_place")
+    __slots__ = ("_ends", "_kept", "_place", "line")
 
     def __init__(self, place: int = 0) -> None:
         self._place = place
+        self.line: Line | None = None  # of the last reply
         self._kept: dict[bytes, _Denial] = {}
         self._ends: tuple[bytes, ...] = ()  # the longest first: one may lie in another
 
@@ -58,9 +63,12 @@ class Denials:
         if after != at or not found.alike.holds(octets[before:at].lower(), below=before > _HEADER):
             return None
         found.cell[self._place] += 1
+        self.line = found.line
         return octets[:2] + found.head + octets[_HEADER : len(octets) - found.beyond] + found.tail
 
-    def learn(self, octets: bytes, qname_size: int, reply: bytes, alike: Alike, cell: list[int]) -> bool:
+    def learn(
+        self, octets: bytes, qname_size: int, reply: bytes, alike: Alike, cell: list[int], line: "Line | None" = None
+    ) -> bool:
         """Takes a reply as that to all names alike, if the end of the query's, of qname_size octets in all, is in lower case."""
         end = _HEADER + qname_size
         at = end - len(alike.end)
@@ -74,7 +82,7 @@ class Denials:
             self._kept.clear()
         end += _QUESTION_REST
         self._kept[octets[2:_HEADER] + _PLACES[at] + octets[at:]] = _Denial(
-            reply[2:_HEADER], reply[end:], len(octets) - end, alike, cell
+            reply[2:_HEADER], reply[end:], len(octets) - end, alike, cell, line
         )
         return True
 

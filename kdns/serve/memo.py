@@ -12,10 +12,13 @@ Several doors may share a memo; each counts in a place of its own of a reply's c
 """
 
 from array import array
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kdns.dns.reply import Reply
 from kdns.zone.entry import Owner
+
+if TYPE_CHECKING:
+    from kdns.serve.querylog import Line
 
 # What a remembered reply costs beside its octets and its question's: objects, and places in
 # dictionaries (measured on CPython 3.11 with one owner each: 470 octets in all for 120 of both).
@@ -31,7 +34,7 @@ class Remembered:
     in any order; turn says which one is first.
     """
 
-    __slots__ = ("cell", "count", "cut", "octets", "owners", "size", "start", "step", "turn")
+    __slots__ = ("cell", "count", "cut", "line", "octets", "owners", "size", "start", "step", "turn")
 
     def __init__(self, reply: Reply, owners: tuple[Owner, ...], cell: list[int]) -> None:
         self.octets = reply.octets[2:]
@@ -39,6 +42,7 @@ class Remembered:
         self.owners = owners if len(owners) == 1 else tuple(dict.fromkeys(owners))  # a loop of names has one twice
         self.cell = cell
         self.cut = not reply.whole
+        self.line: Line | None = None  # what is logged each time it is given
         self.turn = self.start = self.step = self.count = 0
         if reply.rotation is not None:
             self.start, self.step, self.count = reply.rotation.start - 2, reply.rotation.size, reply.rotation.count

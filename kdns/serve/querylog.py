@@ -33,12 +33,13 @@ class Sink(Protocol):
 class Line:
     """The templates of a remembered reply's lines, each made when it is first needed; empty for one that isn't logged."""
 
-    __slots__ = ("datagram", "rule", "stream")
+    __slots__ = ("datagram", "rule", "stream", "told")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.datagram: str | None = None
         self.stream: str | None = None
+        self.told: Told | None = None  # of a denial that other names get, too: the same for all of them
 
 
 class QueryLog:
@@ -71,6 +72,12 @@ class QueryLog:
     def again(self, line: Line, octets: bytes, reply: bytes, client: Client, since_ns: int) -> None:
         """Logs a remembered reply; reply is all of it but the id."""
         self._add(line.rule, self.template(line, octets, reply), octets, client, since_ns)
+
+    def denied(self, line: Line, octets: bytes, reply: bytes, client: Client, since_ns: int) -> None:
+        """Logs a denial that was given as another name's."""
+        if line.told is None:
+            line.told = summary.told(reply)
+        self.made(line.rule, octets, reply, client, since_ns, told=line.told)
 
     def template(self, line: Line, octets: bytes, reply: bytes) -> str:
         """The template of a remembered reply, which line keeps from then on; reply is all of it but the id."""

@@ -38,7 +38,7 @@ from kdns.steps.chain import SILENCE, Answered, Client, Failed, Outcome, Peer, R
 from kdns.zone.entry import Owner
 
 if TYPE_CHECKING:  # most servers log no questions, and don't carry what that needs
-    from kdns.serve.querylog import QueryLog
+    from kdns.serve.querylog import Line, QueryLog
 
 Send = Callable[[bytes], None]
 # Takes the messages of a transfer, where the transport can carry several; whoever lets them go unread closes them.
@@ -141,7 +141,7 @@ class Responder:
 
     __slots__ = (
         *("_clock", "_cookie", "_denials", "_idle_s", "_limit", "_log", "_memo", "_passing", "_place", "_routes"),
-        *("_querylog", "_shared", "_until", "_whole", "door", "tally"),
+        *("_shared", "_until", "_whole", "door", "querylog", "tally"),
     )
 
     def __init__(
@@ -167,10 +167,13 @@ class Responder:
         self._until = 0.0  # all of them
         self._denials = Denials(door.place)
         self._log = log
-        self._querylog = querylog
+        self.querylog = querylog
 
-    def recall(self, octets: bytes) -> bytes | None:
-        """The remembered reply to these octets, its addresses one further round; None if there is none."""
+    def recall(self, octets: bytes, client: Client | None = None) -> bytes | None:
+        """The remembered reply to these octets, its addresses one further round; None if there is none.
+
+        With a client it is logged, if it leaves a line.
+        """
         key = octets[2:]
         found = self._shared.replies.get(key)
         if found is None or (found.cut and self._whole):
@@ -182,6 +185,8 @@ class Responder:
             elif self._clock() >= self._until:
                 return None
         found.cell[self._place] += 1
+        if found.line is not None and client is not None and self.querylog is not None:
+            self.querylog.again(found.line, octets, found.octets, client, time.perf_counter_ns())
         return octets[:2] + (found.turned() if found.count else found.octets)
 
     def _recover(self, key: bytes) -> Remembered | None:
@@ -217,10 +222,11 @@ class Responder:
     ) -> bytes | None:
         """As respond, remembered or not; for a transport that doesn't look into the memo itself."""
         found = self._shared.replies.get(octets[2:])
-        if found is not None and not found.cut:  # without another call: most of what is asked
+        if found is not None and not found.cut and found.line is None:  # without another call: most of what is asked
             found.cell[self._place] += 1
             return octets[:2] + (found.turned() if found.count else found.octets)
-        return self.recall(octets) or self.respond(octets, Peer(*client), send, stream)
+        peer = Peer(*client)
+        return self.recall(octets, peer) or self.respond(octets, peer, send, stream)
 
     def respond(self, octets: bytes, client: Client, send: Send, stream: Stream | None = None) -> bytes | None:
         """The reply; None if send will be called with it later, or never since there is none to give.
@@ -229,6 +235,8 @@ class Responder:
         """
         denied = self._denials.reply(octets)
         if denied is not None:
+            if self.querylog is not None and self._denials.line is not None:
+                self.querylog.denied(self._denials.line, octets, denied, client, time.perf_counter_ns())
             return denied
         try:
             query = parse(octets)
@@ -247,7 +255,7 @@ class Responder:
             query = manner.asks.of_query(query)
         if manner.identifier and query.options:
             options += nsid_option(query.options, manner.identifier)
-        logged = self._querylog is not None and bool(block.logs)
+        logged = self.querylog is not None and bool(block.logs)
         since_ns = time.perf_counter_ns() if logged else 0
 
         def finish(outcome: Outcome) -> None:
@@ -274,6 +282,16 @@ class Responder:
             self._log_query(block, octets, query, made, client, since_ns)
         return made
 
+    def _line(self, block: Block, query: Query) -> "Line | None":
+        """What a remembered reply leaves each time that it is given; None where it isn't logged."""
+        if self.querylog is None or not block.logs:
+            return None
+        from kdns.serve.querylog import Line  # noqa: PLC0415 - as above
+        from kdns.steps.log import rule_for  # noqa: PLC0415
+
+        rule = rule_for(block.logs, query.name)
+        return None if rule is None else Line(rule)
+
     def _log_query(
         self, block: Block, octets: bytes, query: Query, reply: bytes | None, client: Client, since_ns: int
     ) -> None:
@@ -281,8 +299,8 @@ class Responder:
         from kdns.steps.log import rule_for  # noqa: PLC0415 - as above
 
         rule = rule_for(block.logs, query.name)
-        if rule is not None and self._querylog is not None:
-            self._querylog.made(rule, octets, reply, client, since_ns)
+        if rule is not None and self.querylog is not None:
+            self.querylog.made(rule, octets, reply, client, since_ns)
 
     def _transfer(
         self, query: Query, block: Block, outcome: Outcome, options: bytes, stream: Stream | None
@@ -365,14 +383,17 @@ class Responder:
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by, block.where, empty=not answer.answers)
         if remember and owners and not query.options:
             key = octets[2:]
-            if alike is None or not self._denials.learn(octets, len(query.qname), made.octets, alike, cell):
+            line = self._line(block, query)
+            if alike is None or not self._denials.learn(octets, len(query.qname), made.octets, alike, cell, line):
                 memo = (
                     self._shared
                     if made.whole and len(made.octets) <= reply.udp_limit(query, manner.datagram)
                     else self._memo
                 )
                 if memo.seen(key):
-                    memo.remember(key, Remembered(made, owners, cell))
+                    remembered = Remembered(made, owners, cell)
+                    remembered.line = line
+                    memo.remember(key, remembered)
         return made.octets
 
     def _relay(
@@ -392,7 +413,9 @@ class Responder:
         cell = self.tally.count(query.qtype, foreign.rcode(said), by, block.where, empty=foreign.empty(said))
         if remember and until and not query.options and len(made) <= _PASSING_OCTETS:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
-            self._pass(octets[2:], Remembered(reply, (), cell), until)
+            remembered = Remembered(reply, (), cell)
+            remembered.line = self._line(block, query)
+            self._pass(octets[2:], remembered, until)
         return made
 
     def _pass(self, key: bytes, passing: Remembered, until: float) -> None:

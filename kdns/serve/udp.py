@@ -14,8 +14,9 @@ same one datagram at a time, and lets in whoever comes.
 import asyncio
 import socket
 import struct
+import time
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kdns.serve import mmsg
 from kdns.serve.admission import Admission
@@ -24,6 +25,9 @@ from kdns.serve.mmsg import SLOT_BYTES, SLOTS, Batch
 from kdns.serve.responder import Responder
 from kdns.serve.sieve import Sieve
 from kdns.steps.chain import Peer
+
+if TYPE_CHECKING:  # most servers log no questions
+    from kdns.serve.querylog import Line
 
 # Datagrams taken per wake: at 5 µs each others wait for 1.3 ms at the most.
 _WAKE: Final = 256
@@ -38,7 +42,10 @@ _IPV6_PKTINFO: Final = getattr(socket, "IPV6_PKTINFO", 50)
 
 def open_door(sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> "Door":
     """Serves the socket by what the system does best; memo is the responder's."""
-    return BatchDoor(sock, responder, memo, loop) if mmsg.available else PlainDoor(sock, responder, memo, loop)
+    if not mmsg.available:
+        return PlainDoor(sock, responder, memo, loop)
+    kind = BatchDoor if responder.querylog is None else LoggedBatchDoor
+    return kind(sock, responder, memo, loop)
 
 
 class Door:
@@ -160,14 +167,52 @@ class BatchDoor(Door):
         """Writes the reply to the query in a slot over it; how long it is, 0 if there is none, or none yet."""
         batch = self._batch
         octets = batch.room[at : at + batch.lengths[slot]]
-        reply = self._responder.recall(octets)
+        reply = self._responder.recall(octets) if self._responder.querylog is None else None
         if reply is None:
             peer = SlotPeer(self, batch.name(slot), batch.control(slot))
-            reply = self._responder.respond(octets, peer, peer.send)
+            if self._responder.querylog is not None:
+                reply = self._responder.recall(octets, peer)
+            reply = reply or self._responder.respond(octets, peer, peer.send)
             if reply is None:
                 return 0
         batch.room[at : at + len(reply)] = reply
         return len(reply)
+
+
+class LoggedBatchDoor(BatchDoor):
+    """As BatchDoor where questions are logged: what is remembered is given and noted, and the lines are made once it is sent."""
+
+    def _reply(self, end: int) -> None:
+        since_ns = time.perf_counter_ns()
+        batch, querylog = self._batch, self._responder.querylog
+        assert querylog is not None
+        room, lengths, sizes = batch.room, batch.lengths, batch.sizes
+        replies = self._memo.replies
+        place = self._place
+        given: list[tuple[Line, bytes, int]] = []
+        run = at = 0
+        for slot in range(end):
+            found = replies.get(room[at + 2 : at + lengths[slot]])
+            if found is not None:
+                found.cell[place] += 1
+                line = found.line
+                if line is not None:
+                    if line.datagram is None:
+                        querylog.template(line, room[at : at + lengths[slot]], found.octets)
+                    if line.datagram:
+                        given.append((line, batch.name(slot), room[at] << 8 | room[at + 1]))
+                sizes[slot] = size = found.size
+                room[at + 2 : at + size] = found.turned() if found.count else found.octets
+            elif size := self._answer(slot, at):
+                sizes[slot] = size
+            else:
+                if run < slot:
+                    self.unsent += batch.send(run, slot)
+                run = slot + 1
+            at += SLOT_BYTES
+        if run < end:
+            self.unsent += batch.send(run, end)
+        querylog.batch(given, since_ns)
 
 
 class PlainDoor(Door):
@@ -183,7 +228,8 @@ class PlainDoor(Door):
                 return
             except OSError:  # an earlier reply was refused by its client's host; the next call reads on
                 continue
-            reply = recall(octets) or respond(octets, Peer(*client[:2]), partial(self.send, client, ancillary))
+            peer = Peer(*client[:2])
+            reply = recall(octets, peer) or respond(octets, peer, partial(self.send, client, ancillary))
             if reply is not None:
                 self.send(client, ancillary, reply)
 
