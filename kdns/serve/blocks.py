@@ -39,13 +39,13 @@ _BEFORE_UPSTREAMS: Final = (Cache, Loop, Forward)
 class Working(NamedTuple):
     """A server block at work."""
 
+    block: serving.Block
     zones: str  # of its keys, as metrics name them
     steps: tuple[Step, ...]
     chain: Rest
     manner: Manner
     errors: "Errors | None" = None
     logs: "tuple[Rule, ...]" = ()
-    view: View | None = None
 
 
 def work(block: serving.Block, around: Around, write: Callable[[str], object], secret: bytes) -> Working:
@@ -65,13 +65,13 @@ def work(block: serving.Block, around: Around, write: Callable[[str], object], s
     if block.first(Loop) is not None:
         _look_for_loops(block, steps, secret)
     return Working(
+        block=block,
         zones=" ".join(map(names.to_text, block.zones)),
         steps=steps,
         chain=chain,
         manner=_manner(block),
         errors=_errors(block, around, write),
         logs=_logs(block),
-        view=block.first(View),
     )
 
 
@@ -103,11 +103,12 @@ def _logs(block: serving.Block) -> "tuple[Rule, ...]":
     return rules_of(block.settings)
 
 
-def _takes(view: View, listener: Listener, transport: str) -> Takes:
-
+def _takes(view: View, block: serving.Block, listener: Listener, transport: str) -> Takes:
+    from kdns.steps.metadata import labels_of  # noqa: PLC0415
     from kdns.steps.view import Conditions, Place  # noqa: PLC0415
 
-    return Conditions(view, Place(transport, listener.address.host or "::", listener.address.port)).take
+    place = Place(transport, listener.address.host or "::", listener.address.port)
+    return Conditions(view, place, labels_of(block.settings)).take
 
 
 def _manner(block: serving.Block) -> Manner:
@@ -137,20 +138,20 @@ def routes(listener: Listener, blocks: Sequence[Working], transport: str) -> Rou
 
     Where a view decides by the client whose block answers, nothing is remembered for others.
     """
-    views = any(blocks[route.block].view is not None for route in listener.routes)
+    views = any(blocks[route.block].block.first(View) is not None for route in listener.routes)
     return Routes(
         [(route.zone, _block(listener, route, blocks[route.block], transport, views)) for route in listener.routes]
     )
 
 
 def _block(listener: Listener, route: serving.Route, working: Working, transport: str, views: bool) -> Block:
-    view = working.view
+    view = working.block.first(View)
     return Block(
         zone=names.to_text(route.zone),
         chain=working.chain,
         manner=working.manner._replace(remembers=False) if views else working.manner,
         view="" if view is None else view.name,
-        takes=None if view is None else _takes(view, listener, transport),
+        takes=None if view is None else _takes(view, working.block, listener, transport),
         failed=None if working.errors is None else working.errors.failed,
         logs=working.logs,
     )

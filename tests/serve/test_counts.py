@@ -10,9 +10,10 @@ import dns.flags
 import dns.message
 
 from kdns.config.directives.cache import Cache as Settings
+from kdns.config.serving import Block
 from kdns.config.settings import Address
 from kdns.dns import types
-from kdns.dns.names import from_text
+from kdns.dns.names import ROOT, from_text
 from kdns.dns.records import Answer
 from kdns.dns.reply import udp_limit
 from kdns.ops.metrics import decode_report, encode_report, render
@@ -75,7 +76,7 @@ def forward(*upstreams: Address) -> Forward:
 
 def working(step: Step) -> tuple[str, Working]:
     """A server block of one step, and a listener that leads to it."""
-    return "dns://:53", Working(".", (step,), compose((step,)), Manner())
+    return "dns://:53", Working(Block((ROOT,), ()), ".", (step,), compose((step,)), Manner())
 
 
 def request_of(rtype: str, door: Door = UDP) -> tuple[str, tuple[str, ...]]:
