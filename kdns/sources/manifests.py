@@ -226,7 +226,7 @@ def _found(kind: str, document: Document, namespace: str) -> Found:
     metadata = dict(metadata) if isinstance(metadata, dict) else {}
     if kind == "Namespace":
         namespace = ""
-    elif metadata.get("namespace") in {None, ""}:
+    elif metadata.get("namespace") is None or metadata.get("namespace") == "":
         namespace = metadata["namespace"] = "default"
     name = metadata.get("name")
     return Found(

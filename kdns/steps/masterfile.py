@@ -5,7 +5,7 @@ neither the library's memory nor its time. What is wrong goes to standard error 
 Standards: RFC 1035 section 5 ($ORIGIN, $INCLUDE), RFC 2308 section 4 ($TTL), RFC 3597.
 """
 
-import os
+import contextlib
 import struct
 import sys
 from collections.abc import Iterator
@@ -48,9 +48,11 @@ def read(file: str, origin: str) -> Contents:
 
     path = Path(file).absolute()
     text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    os.chdir(path.parent)
     try:
-        zone = dns.zone.from_text(text, origin, relativize=False, check_origin=False, filename=file, allow_include=True)
+        with contextlib.chdir(path.parent):
+            zone = dns.zone.from_text(
+                text, origin, relativize=False, check_origin=False, filename=file, allow_include=True
+            )
     except dns.exception.DNSException as error:
         raise ValueError(str(error) or type(error).__name__) from error
     # The library has a set of signatures for each type that they cover; to us they are one.
