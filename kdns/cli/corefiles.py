@@ -33,15 +33,7 @@ def read(path: str, port: int) -> Servers | None:
     found = servers.read(corefile.blocks, Place(port, interface_addresses))
     problems = (*corefile.problems, *found.problems)
     if problems:
-        imported = {source.path: _text(source.path) for source in corefile.sources}
-        sys.stderr.write(complaints.render(problems, imported | {path: octets.decode(errors="replace")}))
+        sys.stderr.write(complaints.render(problems, {source.path: source.text for source in corefile.sources}))
     if any(problem.severity == ERROR for problem in problems):
         return None
     return found.servers if corefile.blocks else servers.default(port)
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
