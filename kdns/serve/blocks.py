@@ -76,7 +76,6 @@ def work(block: serving.Block, around: Around, write: Callable[[str], object], s
 
 
 def _look_for_loops(block: serving.Block, steps: Sequence[Step], secret: bytes) -> None:
-
     from kdns.steps.loop import Loop as LoopStep  # noqa: PLC0415
 
     asked = [upstream.host for each in block.each(Forward) for upstream in each.upstreams]
@@ -97,14 +96,12 @@ def _errors(block: serving.Block, around: Around, write: Callable[[str], object]
 def _logs(block: serving.Block) -> "tuple[Rule, ...]":
     if block.first(Log) is None:
         return ()
-
     from kdns.steps.log import rules_of  # noqa: PLC0415
 
     return rules_of(block.settings)
 
 
 def _takes(view: View, block: serving.Block, listener: Listener, transport: str) -> Takes:
-    from kdns.steps.metadata import labels_of  # noqa: PLC0415
     from kdns.steps.view import Conditions, Place  # noqa: PLC0415
 
     place = Place(transport, listener.address.host or "::", listener.address.port)

@@ -1,12 +1,12 @@
 """The responder: from a query's octets to its reply's, or to nothing.
 
 recall is the hot path: a remembered reply, found by the question's octets, gets the query's
-id and is sent. respond is the way of a question not remembered: denied as a sibling was, or
-parse, policy, the chain of steps, render; an answer that says what it depends on is remembered.
+id and is sent. respond is the way of a question not remembered: denied as one that ends alike was, or
+parse, the route to a server block, its chain of steps, render; an answer that says what it depends on is remembered.
 
 Why a reply may be remembered by octets alone: everything that decides it is in them (flags,
 question in its case, EDNS size, DO), in the owners whose change forgets it, or in this
-responder, which serves one door (transport, family, rules). Queries with EDNS options
+responder, which serves one door (transport, family, routes to blocks and their manners). Queries with EDNS options
 aren't remembered: options such as cookies differ per client and would only fill the memo.
 
 Doors differ in nothing but what their replies may measure. So one that is whole, and fits a
@@ -39,6 +39,7 @@ from kdns.zone.entry import Owner
 
 if TYPE_CHECKING:  # most servers log no questions, and don't carry what that needs
     from kdns.serve.querylog import Line, QueryLog
+    from kdns.steps.lineformat import Rule
 
 Send = Callable[[bytes], None]
 # Takes the messages of a transfer, where the transport can carry several; whoever lets them go unread closes them.
@@ -287,18 +288,15 @@ class Responder:
         if self.querylog is None or not block.logs:
             return None
         from kdns.serve.querylog import Line  # noqa: PLC0415 - as above
-        from kdns.steps.log import rule_for  # noqa: PLC0415
 
-        rule = rule_for(block.logs, query.name)
+        rule = _rule(block, query)
         return None if rule is None else Line(rule)
 
     def _log_query(
         self, block: Block, octets: bytes, query: Query, reply: bytes | None, client: Client, since_ns: int
     ) -> None:
         """Writes the line of a question, if there is a rule for its name."""
-        from kdns.steps.log import rule_for  # noqa: PLC0415 - as above
-
-        rule = rule_for(block.logs, query.name)
+        rule = _rule(block, query)
         if rule is not None and self.querylog is not None:
             self.querylog.made(rule, octets, reply, client, since_ns)
 
@@ -431,3 +429,10 @@ class Responder:
         self._log.error(
             "query_failed_inside", name=repr(bytes(query.qname)), type=types.type_text(query.qtype), exc_info=fault
         )
+
+
+def _rule(block: Block, query: Query) -> "Rule | None":
+    """The rule by which a question is logged, None if it isn't."""
+    from kdns.steps.log import rule_for  # noqa: PLC0415 - most servers log no questions
+
+    return rule_for(block.logs, query.name)

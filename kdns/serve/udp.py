@@ -1,6 +1,6 @@
 """DNS over UDP: datagrams from an inherited socket to a responder, and replies back.
 
-The hot loop is BatchDoor._reply. Its invariants: a slot holds one query, and a reply written
+The hot loop is BatchDoor._reply (LoggedBatchDoor's where questions are logged). Its invariants: a slot holds one query, and a reply written
 over it keeps the query's id, which is its first two octets; what is found by the octets after
 them is the whole rest of the reply; replies are sent in runs of neighbouring slots, a query
 without a reply (yet) ends a run. What each trick is worth is in docs/measurements.md.
@@ -167,12 +167,10 @@ class BatchDoor(Door):
         """Writes the reply to the query in a slot over it; how long it is, 0 if there is none, or none yet."""
         batch = self._batch
         octets = batch.room[at : at + batch.lengths[slot]]
-        reply = self._responder.recall(octets) if self._responder.querylog is None else None
+        reply = self._responder.recall(octets)
         if reply is None:
             peer = SlotPeer(self, batch.name(slot), batch.control(slot))
-            if self._responder.querylog is not None:
-                reply = self._responder.recall(octets, peer)
-            reply = reply or self._responder.respond(octets, peer, peer.send)
+            reply = self._responder.respond(octets, peer, peer.send)
             if reply is None:
                 return 0
         batch.room[at : at + len(reply)] = reply
@@ -180,7 +178,10 @@ class BatchDoor(Door):
 
 
 class LoggedBatchDoor(BatchDoor):
-    """As BatchDoor where questions are logged: what is remembered is given and noted, and the lines are made once it is sent."""
+    """As BatchDoor where questions are logged: what is remembered is given and noted, and the lines are made once it is sent.
+
+    Its loop is BatchDoor's with what notes; one loop for both would ask of every question whether it is logged.
+    """
 
     def _reply(self, end: int) -> None:
         since_ns = time.perf_counter_ns()
@@ -213,6 +214,17 @@ class LoggedBatchDoor(BatchDoor):
         if run < end:
             self.unsent += batch.send(run, end)
         querylog.batch(given, since_ns)
+
+    def _answer(self, slot: int, at: int) -> int:
+        """As BatchDoor's; who asks has to be known for a remembered reply, too."""
+        batch = self._batch
+        octets = batch.room[at : at + batch.lengths[slot]]
+        peer = SlotPeer(self, batch.name(slot), batch.control(slot))
+        reply = self._responder.recall(octets, peer) or self._responder.respond(octets, peer, peer.send)
+        if reply is None:
+            return 0
+        batch.room[at : at + len(reply)] = reply
+        return len(reply)
 
 
 class PlainDoor(Door):
