@@ -10,23 +10,19 @@ import platform
 import signal
 import socket
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, Protocol
+from collections.abc import Iterator
+from typing import Any, Final
 
 import structlog
 
 from kdns import __version__
-from kdns.cluster.compiler import REQUIRED, Compiler
-from kdns.cluster.objects import Delta, Problem, Resource
-from kdns.config.clusters import reading_of
 from kdns.config.directives.bare import Loop
 from kdns.config.directives.kubernetes import Kubernetes as KubernetesSettings
 from kdns.config.serving import Serving
-from kdns.config.settings import ClusterSource, ReadSettings
 from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.config.table import name_of
 from kdns.dns import names
+from kdns.feed import Feed, wish_of
 from kdns.ops import health, logs, metrics
 from kdns.ops.listener import Response, Route, serve_http
 from kdns.ops.processes import process_samples
@@ -34,26 +30,12 @@ from kdns.serve.channel import PatchFrame
 from kdns.serve.control import Control, ControllerStart
 from kdns.serve.link import ControllerLink
 from kdns.serve.signals import LAMEDUCK
-from kdns.sources.demand import Demand, demand_of
-from kdns.sources.status import ResourceStatus
-from kdns.zone.patch import Image, encode_patch
+from kdns.zone.patch import Patch, encode_patch
 
 # How long a page of metrics waits for the workers' reports.
 _REPORT_S: Final = 0.5
 
 _log: Final = structlog.get_logger()
-
-
-class Source(Protocol):
-    """What feeds the controller."""
-
-    async def run(self) -> None:
-        """Emits deltas until cancelled; raises SourceError for what only the operator can mend."""
-        ...
-
-    def status(self) -> dict[Resource, ResourceStatus]:
-        """How far each resource is."""
-        ...
 
 
 async def control(start: ControllerStart, settings: Serving) -> int:
@@ -65,7 +47,7 @@ async def control(start: ControllerStart, settings: Serving) -> int:
     loop.add_signal_handler(LAMEDUCK, controller.bow_out)
     link = Control(start.control, loop, on_channel=controller.connect, on_lost=stopped.set)
     tasks = [asyncio.ensure_future(serve_http(sock, controller.routes(name))) for name, sock in start.ops.items()]
-    tasks.append(asyncio.ensure_future(controller.source.run()))
+    tasks.append(asyncio.ensure_future(controller.feed.run()))
     waiting = loop.create_task(stopped.wait())
     try:
         await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -97,31 +79,25 @@ class Controller:
     """The state of the controller."""
 
     def __init__(self, settings: Serving, workers: int) -> None:
-        every = [each for block in settings.servers.blocks for each in block.each(KubernetesSettings)]
-        demand = demand_of(reading_of(every) if every else ReadSettings())
         self._settings = settings
-        self._compiler = Compiler(demand.compile, demand.required)
+        self.feed = Feed(wish_of(settings), self._publish, self._served)
         self._workers = [Worker() for _ in range(workers)]
         self._leaving = False
         self._looks_for_loops = any(block.each(Loop) for block in settings.servers.blocks)
-        self._left_out = logs.Repeated("object_left_out")
         self._unreadable = logs.Repeated("report_unreadable")
-        self.source = self._make_source(settings, demand)
 
-    def take(self, deltas: Iterable[Delta]) -> None:
-        """Compiles what the source says, in one step, and sends what changed to every worker."""
-        if not self._compiler.revision:  # serials go on from those of a controller before this one
-            served = (worker.link.served for worker in self._workers if worker.link is not None)
-            self._compiler.serial = max(self._compiler.serial, *served, 0)
-        patch = self._compiler.apply(deltas, int(time.time()))
-        if patch is None:
-            return
-        if patch.base == 0:
-            self._first(len(patch.puts))
+    def _publish(self, patch: Patch) -> None:
+        """Sends a patch to every worker."""
+        if patch.base == 0 and isinstance(self._settings.source, ManifestSettings):
+            self._show_banner()
         frame = PatchFrame(encode_patch(patch))
         for worker in self._workers:
             if worker.link is not None:
                 worker.link.publish(patch, frame)
+
+    def _served(self) -> int:
+        """The greatest serial that a worker served before its link."""
+        return max((worker.link.served for worker in self._workers if worker.link is not None), default=0)
 
     def connect(self, slot: int, restarts: int, sock: socket.socket) -> None:
         """A channel to the worker of the slot, which had so many before it, in place of the channel before."""
@@ -135,7 +111,7 @@ class Controller:
         worker.link = ControllerLink(
             sock,
             asyncio.get_running_loop(),
-            self._image,
+            self.feed.image,
             reported=lambda octets: self._reported(slot, octets),
             lost=lambda reason: self._lost(slot, reason),
         )
@@ -149,49 +125,13 @@ class Controller:
         }
         return pages[name.partition(" ")[0]]
 
-    def _make_source(self, settings: Serving, demand: Demand) -> Source:
-        # Each imported only where it is used: YAML by the one, HTTP and TLS by the other.
-        if isinstance(settings.source, ClusterSource):
-            from kdns.sources.api import ApiSource  # noqa: PLC0415
-
-            return ApiSource(
-                settings.source,
-                resources=demand.resources,
-                optional=frozenset(("pods",)),
-                decode_options=demand.decode,
-                stamp=self._compiler.store.stamp,
-                emit=self.take,
-                report=self._problem,
-                log=_log,
-                selectors=demand.selectors,
-            )
-        if settings.source is None:
-            from kdns.sources.nothing import Nothing  # noqa: PLC0415
-
-            return Nothing(demand.required, self.take)
-        from kdns.sources.manifests import ManifestSource  # noqa: PLC0415
-
-        return ManifestSource(
-            settings.source,
-            emit=self.take,
-            report=self._problem,
-            log=_log,
-            decode_options=demand.decode,
-            selectors=demand.selectors,
-        )
-
-    def _first(self, entries: int) -> None:
-        _log.info("synced", entries=entries, **{name: self._compiler.store.count(name) for name in REQUIRED})
-        if isinstance(self._settings.source, ManifestSettings):
-            self._show_banner()
-
     def _show_banner(self) -> None:
         """Tells the person who serves manifests what there is to ask."""
         from kdns.cli.banner import Served, serving_lines  # noqa: PLC0415
         from kdns.sources.manifests import ManifestSource  # noqa: PLC0415
 
-        assert isinstance(self.source, ManifestSource)
-        store = self._compiler.store
+        assert isinstance(self.feed.source, ManifestSource)
+        store = self.feed.compiler.store
         services = (found for key in store.keys("services") if (found := store.service(key)) is not None)
         lines = serving_lines(
             [Served(service, store.slices(service.key)) for service in services],
@@ -199,25 +139,15 @@ class Controller:
                 each.zones[0] for block in self._settings.servers.blocks for each in block.each(KubernetesSettings)
             ),
             listen=self._settings.servers.listeners[0].address,
-            made_up=self.source.made_up,
+            made_up=self.feed.source.made_up,
             colour=sys.stdout.isatty(),
         )
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
 
-    def _image(self) -> Image | None:
-        return self._compiler.image() if self._compiler.revision else None
-
     def _lost(self, slot: int, reason: str) -> None:
         self._workers[slot].link = None
         _log.info("worker_lost", slot=slot, reason=reason)
-
-    def _problem(self, problem: Problem) -> None:
-        """Logs what was left out of an object, once for each thing found there."""
-        kind, (namespace, name) = problem.kind, problem.key
-        subject = f"{kind}/{namespace}/{name} {problem.field}" if namespace else f"{kind}/{name} {problem.field}"
-        keys = {"place": problem.place} if problem.place else {}
-        self._left_out.trouble(subject, f"found {problem.found}, expected {problem.expected}", **keys)
 
     # Pages
 
@@ -236,7 +166,7 @@ class Controller:
         ]
         resources: dict[str, health.ResourceState] = {
             name: health.ResourceState(status.synced, status.trouble or "")
-            for name, status in self.source.status().items()
+            for name, status in self.feed.status().items()
         }
         return _text(*health.readiness(states, resources, verbose="verbose" in query))
 
@@ -280,9 +210,9 @@ class Controller:
             acked = worker.link.acked if worker.link is not None else None
             yield "kdns_revision", (str(slot),), acked or 0
             yield "kdns_worker_restarts_total", (), worker.restarts
-        for resource, status in self.source.status().items():
+        for resource, status in self.feed.status().items():
             yield "kdns_synced", (resource,), int(status.synced)
-            yield "kdns_objects", (resource,), self._compiler.store.count(resource)
+            yield "kdns_objects", (resource,), self.feed.compiler.store.count(resource)
             if status.age_s is not None:
                 yield "kdns_freshness_seconds", (resource,), round(status.age_s, 3)
             yield "kdns_relists_total", (resource,), status.counters.relists

@@ -128,7 +128,7 @@ class Scene:
 async def scene(folder: Path, workers: int = 2, text: str | None = None, *, fed: bool = True) -> AsyncIterator[Scene]:
     made = Scene(folder, workers)
     made.file.write_text(service("web") if text is None else text)
-    source = asyncio.ensure_future(made.controller.source.run()) if fed else None
+    source = asyncio.ensure_future(made.controller.feed.run()) if fed else None
     try:
         yield made
     finally:

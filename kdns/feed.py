@@ -1,0 +1,118 @@
+"""A feed: the cluster as a configuration wants it read. A source, and the compiler that makes patches of what it says.
+
+Knows nothing of workers, pages or server blocks: what it is fed from and what is made of that are all its settings, and
+whoever has it made hears of each patch.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, Protocol
+
+import structlog
+
+from kdns.cluster.compiler import REQUIRED, Compiler
+from kdns.cluster.objects import Delta, Problem, Resource
+from kdns.config.clusters import reading_of
+from kdns.config.directives.kubernetes import Kubernetes
+from kdns.config.serving import Serving
+from kdns.config.settings import ClusterSource, ManifestSource, ReadSettings
+from kdns.ops import logs
+from kdns.sources.demand import Demand, demand_of
+from kdns.sources.status import ResourceStatus
+from kdns.zone.patch import Image, Patch
+
+_log: Final = structlog.get_logger()
+# One for all feeds of a process: what was told of an object by one of them isn't told again by the next.
+_left_out: Final = logs.Repeated("object_left_out")
+
+
+class Source(Protocol):
+    """What feeds."""
+
+    async def run(self) -> None:
+        """Emits deltas until cancelled; raises SourceError for what only the operator can mend."""
+        ...
+
+    def status(self) -> dict[Resource, ResourceStatus]:
+        """How far each resource is."""
+        ...
+
+
+class Wish(NamedTuple):
+    """What of a configuration a feed is made by: equal wishes can share one."""
+
+    source: ClusterSource | ManifestSource | None
+    reading: ReadSettings
+
+
+def wish_of(settings: Serving) -> Wish:
+    """The wish of all kubernetes directives of a configuration, which agree."""
+    every = [each for block in settings.servers.blocks for each in block.each(Kubernetes)]
+    return Wish(settings.source, reading_of(every) if every else ReadSettings())
+
+
+class Feed:
+    """The cluster, read and compiled."""
+
+    def __init__(self, wish: Wish, publish: Callable[[Patch], None], served: Callable[[], int]) -> None:
+        """Publish gets each patch, served says the greatest serial that anybody was told before the first."""
+        self.wish: Final = wish
+        demand = demand_of(wish.reading)
+        self.compiler: Final = Compiler(demand.compile, demand.required)
+        self.source: Final = self._make_source(wish.source, demand)
+        self._publish = publish
+        self._served = served
+
+    async def run(self) -> None:
+        """Feeds until cancelled; raises SourceError."""
+        await self.source.run()
+
+    def take(self, deltas: Iterable[Delta]) -> None:
+        """Compiles what the source says, in one step, and publishes what changed."""
+        if not self.compiler.revision:  # serials go on from those of whoever was at work before
+            self.compiler.serial = max(self.compiler.serial, self._served())
+        patch = self.compiler.apply(deltas, int(time.time()))
+        if patch is None:
+            return
+        if patch.base == 0:
+            _log.info("synced", entries=len(patch.puts), **{name: self.compiler.store.count(name) for name in REQUIRED})
+        self._publish(patch)
+
+    def image(self) -> Image | None:
+        """All that is published, None before there is anything."""
+        return self.compiler.image() if self.compiler.revision else None
+
+    def status(self) -> dict[Resource, ResourceStatus]:
+        """How far each resource is."""
+        return self.source.status()
+
+    def _make_source(self, source: ClusterSource | ManifestSource | None, demand: Demand) -> Source:
+        # Each imported only where it is used: YAML by the one, HTTP and TLS by the other.
+        common: dict[str, Any] = {"emit": self.take, "report": _problem, "log": _log}
+        if isinstance(source, ClusterSource):
+            from kdns.sources.api import ApiSource  # noqa: PLC0415
+
+            return ApiSource(
+                source,
+                resources=demand.resources,
+                optional=frozenset(("pods",)),
+                decode_options=demand.decode,
+                stamp=self.compiler.store.stamp,
+                selectors=demand.selectors,
+                **common,
+            )
+        if source is None:
+            from kdns.sources.nothing import Nothing  # noqa: PLC0415
+
+            return Nothing(demand.required, self.take)
+        from kdns.sources.manifests import ManifestSource as Manifests  # noqa: PLC0415
+
+        return Manifests(source, decode_options=demand.decode, selectors=demand.selectors, **common)
+
+
+def _problem(problem: Problem) -> None:
+    """Logs what was left out of an object, once for each thing found there."""
+    kind, (namespace, name) = problem.kind, problem.key
+    subject = f"{kind}/{namespace}/{name} {problem.field}" if namespace else f"{kind}/{name} {problem.field}"
+    keys = {"place": problem.place} if problem.place else {}
+    _left_out.trouble(subject, f"found {problem.found}, expected {problem.expected}", **keys)
