@@ -19,10 +19,12 @@ from kdns.config.directives.template import Template
 from kdns.config.directives.view import View
 from kdns.config.serving import Listener
 from kdns.dns import names
+from kdns.dns.names import Name, is_below
 from kdns.dns.rules import NSID_MAX, flag_change
 from kdns.serve.routes import Block, Manner, Routes, Takes
+from kdns.steps.apart import bordered
 from kdns.steps.around import Around
-from kdns.steps.chain import Entrance, Rest, Step, compose
+from kdns.steps.chain import Done, Entrance, Outcome, Request, Rest, Step, compose
 from kdns.steps.makers import steps_of
 from kdns.steps.metadata import labels_of
 from kdns.steps.special import Special
@@ -145,10 +147,29 @@ def _block(listener: Listener, route: serving.Route, working: Working, transport
     view = working.block.first(View)
     return Block(
         zone=names.to_text(route.zone),
-        chain=working.chain,
+        chain=_within(working.chain, _borders(listener, route, working)),
         manner=working.manner._replace(remembers=False) if views else working.manner,
         view="" if view is None else view.name,
         takes=None if view is None else _takes(view, working.block, listener, transport),
         failed=None if working.errors is None else working.errors.failed,
         logs=working.logs,
     )
+
+
+def _borders(listener: Listener, route: serving.Route, working: Working) -> tuple[Name, ...]:
+    """The zones below a route's in which names go elsewhere, or are logged otherwise."""
+    elsewhere = (each.zone for each in listener.routes)
+    logged = (zone for rule in working.logs for zone in rule.zones)
+    found = dict.fromkeys(zone for zone in (*elsewhere, *logged) if is_below(zone, route.zone) and zone != route.zone)
+    return tuple(found)
+
+
+def _within(chain: Rest, borders: tuple[Name, ...]) -> Rest:
+    """The chain, whose denials don't hold across borders."""
+    if not borders:
+        return chain
+
+    def ask(request: Request, done: Done) -> Outcome | None:
+        return bordered(chain(request, done), borders)
+
+    return ask

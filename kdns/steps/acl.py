@@ -17,6 +17,7 @@ from kdns.config.endpoints import Network
 from kdns.dns import names, types
 from kdns.dns.names import Name, is_below
 from kdns.dns.records import Answer, ExtendedError
+from kdns.steps.apart import bordered
 from kdns.steps.around import Around, Samples
 from kdns.steps.chain import DROPPED, Answered, Done, Outcome, Request, Rest
 
@@ -61,11 +62,11 @@ class AccessControl:
         query = request.query
         if not query.name.endswith(self._zones):
             self.allowed += 1
-            return rest(request, done)
+            return bordered(rest(request, done), self._zones)
         action, zone = self.verdict(request.client.host, query.qtype, query.name)
         if action == "allow":
             self.allowed += 1
-            return rest(request, done)
+            return bordered(rest(request, done), self._zones)
         self.counted[FAMILIES[action], names.to_text(zone)] += 1
         return _OUTCOMES[action]
 

@@ -9,9 +9,10 @@ from typing import Final
 
 from kdns.config.directives.local import Local as Settings
 from kdns.dns import types
-from kdns.dns.names import Name, from_text, is_below
+from kdns.dns.names import ROOT, Name, from_text, is_below
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, RecordSet, soa
+from kdns.steps.apart import apart
 from kdns.steps.around import Around, Samples
 from kdns.steps.chain import Answered, Done, Outcome, Request, Rest
 from kdns.zone.entry import STATIC
@@ -36,11 +37,12 @@ def make(settings: Settings, around: Around) -> "Local":  # noqa: ARG001 - every
 class Local:
     """Answers local names and passes all others on."""
 
-    __slots__ = ("_endings", "_prefix", "localhosts")
+    __slots__ = ("_anywhere", "_endings", "_prefix", "localhosts")
 
     def __init__(self, settings: Settings) -> None:
         self._endings = _ZONES
         self._prefix = _PREFIX if settings.localhost_prefix else _LOCALHOST
+        self._anywhere = (ROOT,) if settings.localhost_prefix else ()  # where a name of ours may be
         self.localhosts = 0  # questions for names below localhost, and for localhost.DOMAIN
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
@@ -48,7 +50,7 @@ class Local:
         query = request.query
         name = query.name
         if not (name.endswith(self._endings) or name.startswith(self._prefix)):
-            return rest(request, done)
+            return apart(rest(request, done), self._anywhere)
         if name != _LOCALHOST and (is_below(name, _LOCALHOST) or name.startswith(self._prefix)):
             self.localhosts += 1
             # Not remembered, since each is counted.
