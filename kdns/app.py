@@ -24,6 +24,7 @@ from kdns.config.settings import SettingsError
 from kdns.config.table import name_of
 from kdns.ops import logs
 from kdns.serve.control import ControllerStart, WorkerStart
+from kdns.serve.pidfile import pidfile
 from kdns.serve.sockets import SlotSockets, address_of, open_ops, open_sockets
 from kdns.serve.supervisor import supervise
 from kdns.serve.tls import context_of
@@ -38,22 +39,24 @@ def serve(settings: Serving) -> int:
     ops = open_ops(
         {f"{page} {address}": address for page, addresses in settings.probes._asdict().items() for address in addresses}
     )
-    log.info(
-        "listening",
-        dns=" ".join(str(listener.address) for listener in settings.servers.listeners),
-        workers=settings.workers,
-        **_places(ops),
-    )
+    if not settings.quiet:
+        log.info(
+            "listening",
+            dns=" ".join(str(listener.address) for listener in settings.servers.listeners),
+            workers=settings.workers,
+            **_places(ops),
+        )
     gc.freeze()  # what is imported by now is shared with the children: no collection shall copy its pages
-    return supervise(
-        slots=slots,
-        ops=ops,
-        run_worker=partial(run_worker, settings=settings),
-        run_controller=partial(run_controller, settings=settings),
-        prepare=_prepare_workers,
-        lameduck_s=settings.lameduck_s,
-        log=log,
-    )
+    with pidfile(settings.pidfile):
+        return supervise(
+            slots=slots,
+            ops=ops,
+            run_worker=partial(run_worker, settings=settings),
+            run_controller=partial(run_controller, settings=settings),
+            prepare=_prepare_workers,
+            lameduck_s=settings.lameduck_s,
+            log=log,
+        )
 
 
 def _check_served(settings: Serving) -> None:

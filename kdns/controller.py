@@ -88,7 +88,8 @@ class Controller:
 
     def _publish(self, patch: Patch) -> None:
         """Sends a patch to every worker."""
-        if patch.base == 0 and isinstance(self._settings.source, ManifestSettings):
+        settings = self._settings
+        if patch.base == 0 and isinstance(settings.source, ManifestSettings) and not settings.quiet:
             self._show_banner()
         frame = PatchFrame(encode_patch(patch))
         for worker in self._workers:

@@ -2,8 +2,8 @@
 
 Wrong arguments are one line on standard error and status 2; what goes wrong later is one
 line and status 1. Arguments as CoreDNS takes them are understood: flags with one dash,
-values behind =, and no command at all where flags alone say what to serve. A command is imported
-when it is called: help of one costs nothing of the others.
+values behind =, those of switches, too (Go's package flag), and no command at all where flags alone say what to serve.
+A command is imported when it is called: help of one costs nothing of the others.
 """
 
 import sys
@@ -26,6 +26,12 @@ FAILURE: Final = 1
 
 # What the command line itself answers; any other flag in the first place means serve.
 _OWN: Final = frozenset(("-h", "--help", "--version"))
+_SWITCHES: Final = frozenset(f"{dash}{name}" for dash in ("-", "--") for name in ("quiet", "plugins", "version"))
+# As Go reads them (strconv.ParseBool).
+_BOOLEANS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("1", "t", "T", "true", "True", "TRUE"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False),
+}
 
 
 class Commands(click.Group):
@@ -65,10 +71,18 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _understood(arguments: Sequence[str]) -> list[str]:
-    """The arguments in the form that click reads: a command first, and -p with its value apart."""
+    """The arguments in the form that click reads: a command first, -p with its value apart, switches without one."""
     command = ["serve"] if arguments and arguments[0].startswith("-") and arguments[0] not in _OWN else []
-    separate = [part for each in arguments for part in (each.split("=", 1) if each.startswith("-p=") else [each])]
-    return command + separate
+    return command + [part for each in arguments for part in _parts(each)]
+
+
+def _parts(argument: str) -> list[str]:
+    name, equals, value = argument.partition("=")
+    if equals and name == "-p":
+        return [name, value]
+    if equals and name in _SWITCHES and value in _BOOLEANS:
+        return [name] if _BOOLEANS[value] else []
+    return [argument]
 
 
 def _complain(message: str, status: int) -> int:

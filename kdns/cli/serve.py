@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from kdns import __version__
 from kdns.config import flags
 from kdns.config.flags import Flags, Surroundings
 from kdns.config.settings import ManifestSource, SettingsError
@@ -23,6 +24,15 @@ _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 _ADDRESS: Final = "ADDR:PORT"
 _PORT: Final = click.IntRange(0, 65535)
+
+
+def _list(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """What `kdns plugins` prints, where CoreDNS' flag asks for it."""
+    if asked:
+        from kdns.config import manual  # noqa: PLC0415 - help is quicker without
+
+        sys.stdout.write(manual.overview())
+        context.exit()
 
 
 @click.command(no_args_is_help=False)
@@ -40,6 +50,14 @@ _PORT: Final = click.IntRange(0, 65535)
 @click.option("--ready", metavar=_ADDRESS, help=f"Where /ready is.  [:{flags.READY_PORT}]")
 @click.option("--metrics", metavar=_ADDRESS, help=f"Where /metrics is.  [:{flags.METRICS_PORT}]")
 @click.option("--log-level", type=click.Choice(flags.LEVELS), default="info", help="How much is logged.  [info]")
+@click.option("-pidfile", "--pidfile", metavar="FILE", help="Write the process id there; the file goes at the end.")
+@click.option("-quiet", "--quiet", is_flag=True, help="Say nothing of the start but what is wrong.")
+@click.option(
+    *("-plugins", "--plugins"), is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List directives."
+)
+@click.version_option(
+    __version__, "-version", "--version", prog_name="kdns", message="%(prog)s %(version)s", help="Say which this is."
+)
 @click.option("-conf", "--conf", metavar="FILE", help="What is served, and how, by a Corefile; stdin reads one.")
 def serve(**given: Any) -> int:
     """Answer the cluster's names.

@@ -66,6 +66,8 @@ class Flags:
     health: str | None = None
     ready: str | None = None
     metrics: str | None = None
+    pidfile: str | None = None
+    quiet: bool = False
 
 
 class Surroundings(NamedTuple):
@@ -105,6 +107,8 @@ def serving(flags: Flags, around: Surroundings) -> tuple[Serving, tuple[str, ...
         probes=_probes(flags, Probes(*((Address("", each),) for each in (HEALTH_PORT, READY_PORT, METRICS_PORT)))),
         workers=_workers(flags.workers, around),
         log_level=flags.log_level,
+        pidfile=flags.pidfile,
+        quiet=flags.quiet,
     ), tuple(warnings)
 
 
@@ -125,6 +129,8 @@ def serving_servers(flags: Flags, around: Surroundings, servers: Servers) -> Ser
         probes=_probes(flags, probes),
         workers=_workers(flags.workers, around),
         log_level=flags.log_level,
+        pidfile=flags.pidfile,
+        quiet=flags.quiet,
         lameduck_s=max((each.lameduck_s for each in health), default=0.0),
     )
 

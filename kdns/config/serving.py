@@ -77,3 +77,5 @@ class Serving:
     workers: int
     log_level: str = "info"
     lameduck_s: float = 0.0  # for so long questions are answered after the signal to stop
+    pidfile: str | None = None  # where the supervisor writes its process id
+    quiet: bool = False  # says nothing of the start but what is wrong

@@ -51,7 +51,7 @@ def test_help_has_the_first_sentence_of_each_command() -> None:
 def test_help_of_serve_names_every_flag() -> None:
     status, out, _ = ran("serve", "--help")
     spellings = """--kubeconfig --context --manifests --zone --listen -p, -dns.port --upstream --pods --ttl --workers
-        --log-level --health --ready --metrics -conf"""
+        --log-level --health --ready --metrics -conf -pidfile -quiet -plugins -version"""
     assert (status, [each for each in spellings.split() if each not in out]) == (0, [])
 
 
@@ -70,6 +70,19 @@ def test_a_wrong_flag_ends_with_status_2_and_a_corefile_with_1() -> None:
     )
 
 
+def test_coredns_version_and_plugins_are_answered_wherever_they_stand() -> None:
+    version = (0, f"kdns {kdns.__version__}\n", "")
+    for flags in (
+        ["-version"],
+        ["-conf", "Corefile", "-version"],
+        ["--version=true", "-quiet"],
+        ["serve", "-version=1"],
+    ):
+        assert ran(*flags) == version
+    for flags in (["-plugins"], ["--plugins"], ["-quiet=false", "-plugins=true"]):
+        assert ran(*flags) == ran("plugins")
+
+
 COREFILE = "kdns: Corefile: No such file or directory, expected a Corefile\n"
 RUNS: list[tuple[list[str], int, str]] = [
     (["-conf", "Corefile"], 1, COREFILE),
@@ -79,6 +92,9 @@ RUNS: list[tuple[list[str], int, str]] = [
     (["-p=1053", "-conf", "Corefile"], 1, COREFILE),
     (["-p1053", "--conf=Corefile"], 1, COREFILE),
     (["serve", "-conf", "Corefile"], 1, COREFILE),
+    (["-quiet", "-conf", "Corefile"], 1, COREFILE),
+    (["-plugins=false", "--version=0", "-quiet=T", "-pidfile=x", "--conf", "Corefile"], 1, COREFILE),
+    (["-quiet=maybe"], 2, "kdns: Option '-quiet' does not take a value.\n"),
     (["-conf", "Corefile", "--ttl", "5"], 2, "kdns: --ttl: found it beside -conf, expected it in Corefile alone\n"),
     (["-conf"], 2, "kdns: Option '-conf' requires an argument.\n"),
     (["nothing"], 2, "kdns: No such command 'nothing'.\n"),

@@ -47,7 +47,7 @@ def test_the_status_is_that_of_serving(served: list[Serving]) -> None:
 def test_every_flag_reaches_its_setting(served: list[Serving]) -> None:
     line = """serve --kubeconfig k --context c --zone z.example --listen 127.0.0.1 --listen [::1]:54 -p 1053
         --upstream 192.0.2.1 --pods verified --ttl 30 --workers 3 --log-level debug
-        --health 127.0.0.1:0 --ready :1 --metrics [::1]:2"""
+        --health 127.0.0.1:0 --ready :1 --metrics [::1]:2 -pidfile kdns.pid -quiet"""
     assert arguments.run(line.split()) == 7
     (made,) = served
     assert made.source == ClusterSource("k", "c")
@@ -58,6 +58,7 @@ def test_every_flag_reaches_its_setting(served: list[Serving]) -> None:
     assert [(each.host, each.port) for each in forward.upstreams] == [("192.0.2.1", 53)]
     assert made.probes == Probes((Address("127.0.0.1", 0),), (Address("", 1),), (Address("::1", 2),))
     assert (made.workers, made.log_level) == (3, "debug")
+    assert (made.pidfile, made.quiet) == ("kdns.pid", True)
 
 
 def test_kubeconfig_of_the_environment_is_honoured(served: list[Serving], monkeypatch: pytest.MonkeyPatch) -> None:

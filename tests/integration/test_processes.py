@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ import pytest
 from tests.integration.asking import Ask, Asking
 from tests.integration.upstream import Upstream
 from tests.lab import Lab
-from tests.server import NOBODY, ZONE, Server, alive, run_serve, short, until
+from tests.server import NOBODY, REPOSITORY, ZONE, Server, alive, run_serve, short, until
 
 WEB = f"web.shop.{ZONE}"
 MANIFEST = """
@@ -204,6 +205,45 @@ def test_sigterm_answers_what_is_queued(server: Server) -> None:
         server.send(signal.SIGCONT, "worker-0")
         assert {reply.id for reply in replies(sock, 50)} == set(range(50))
     assert server.wait() == os.EX_OK
+
+
+def test_the_pid_file_is_there_as_long_as_the_server(manifest: Path, tmp_path: Path) -> None:
+    file = tmp_path / "kdns.pid"
+    with Server("--manifests", str(manifest), f"-pidfile={file}", folder=tmp_path) as server:
+        assert file.read_text() == f"{server.pid}\n"
+        assert server.stop(signal.SIGINT) == os.EX_OK
+    assert not file.exists()
+    status, told = run_serve("--manifests", str(manifest), *PORTS, *QUIET, "--pidfile", f"{tmp_path}/none/kdns.pid")
+    assert status == 1
+    assert (
+        told == f"kdns: {tmp_path}/none/kdns.pid: No such file or directory, expected to write the process id there\n"
+    )
+
+
+def test_quiet_says_nothing_of_the_start(manifest: Path, tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    command = [sys.executable, "-m", "kdns", "-quiet", "--manifests", str(manifest), *PORTS, *QUIET]
+    with out.open("wb") as output, log.open("wb") as errors:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=errors, stdin=subprocess.DEVNULL)
+        with process:
+            until(lambda: "event=index_loaded" in log.read_text())
+            process.terminate()
+            assert process.wait() == os.EX_OK
+    assert (out.read_text(), "event=listening" in log.read_text()) == ("", False)
+
+
+def test_a_corefile_may_come_by_a_pipe(manifest: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "kdns", "-conf=stdin", "--manifests", str(manifest), "--workers=1"]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stderr=errors)
+        with process:
+            assert process.stdin is not None
+            process.stdin.write(LAMEDUCK.encode())
+            process.stdin.close()
+            until(lambda: "event=index_loaded" in log.read_text())
+            process.send_signal(signal.SIGQUIT)
+            assert process.wait() == os.EX_OK
 
 
 def test_without_their_supervisor_none_stays(server: Server) -> None:
