@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from kdns.zone.entry import Entry, Owner
 from kdns.zone.patch import Image, Patch, PatchError, decode_entries, decode_patch, encode_entries
 
-VERSION: Final = 0x6B646E73_00000001  # "kdns", then the number of the protocol
+VERSION: Final = 0x6B646E73_00000002  # "kdns", then the number of the protocol
 # The octets of the largest payload; a whole zone of 150,000 endpoints is below 10 MiB.
 PAYLOAD_LIMIT: Final = 64 << 20
 # A part of an image is staged between two turns of the worker's loop: 64 KiB take it a few milliseconds.
@@ -46,6 +46,7 @@ class ImageBegin(NamedTuple):
     revision: int
     serial: int
     total: int
+    stale: bool = False
 
 
 class ImageEntries(NamedTuple):
@@ -116,7 +117,7 @@ class _Form(NamedTuple):
 
 _FORMS: Final = (
     _Form(1, Hello, struct.Struct("!Q")),
-    _Form(2, ImageBegin, struct.Struct("!QQQ")),
+    _Form(2, ImageBegin, struct.Struct("!QQQ?")),
     _Form(3, ImageEntries, struct.Struct("!Q"), tail=True),
     _Form(4, ImageEnd, struct.Struct("!Q")),
     _Form(5, PatchFrame, struct.Struct("!"), tail=True),
@@ -194,6 +195,8 @@ def _take(form: _Form, payload: memoryview) -> Frame:
 class Stage(NamedTuple):
     """An image begins: put its parts beside what is served, in place of any begun before."""
 
+    stale: bool = False
+
 
 class Part(NamedTuple):
     """Entries of the image that is being staged."""
@@ -236,7 +239,7 @@ class Follower:
                 return []
             case ImageBegin():
                 self._image, self._count = frame, 0
-                return [Stage()]
+                return [Stage(frame.stale)]
             case ImageEntries():
                 return self._part(frame)
             case ImageEnd(revision):
@@ -403,7 +406,7 @@ class Leader:
 
 def image_frames(image: Image) -> Iterator[Frame]:
     """The image as frames, made one at a time; a part has PART_BYTES at most, or one entry that alone is larger."""
-    yield ImageBegin(image.revision, image.serial, len(image.entries))
+    yield ImageBegin(image.revision, image.serial, len(image.entries), image.stale)
     first, size = 0, 0
     part: list[tuple[Owner, Entry]] = []
     for owner, entry in image.entries.items():

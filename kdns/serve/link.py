@@ -113,7 +113,7 @@ class Keeper(Protocol):
     index: Index
 
     def changed(self, patch: Patch) -> None:
-        """Moves the index by the patch and forgets what it touched."""
+        """Moves the index by the patch and forgets what it touched, or everything where the index was stale and isn't now."""
         ...
 
     def replaced(self, staged: Index, revision: int, serial: int) -> None:
@@ -141,8 +141,8 @@ class WorkerLink(Link):
     def _receive(self, frame: Frame) -> None:
         for action in self._follower.receive(frame):
             match action:
-                case Stage():
-                    self._staged = Index()
+                case Stage(stale):
+                    self._staged = Index(stale=stale)
                 case Part(entries):
                     self._staged.extend(entries)
                 case Adopt(revision, serial):

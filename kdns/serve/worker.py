@@ -185,7 +185,12 @@ class Worker:
 
     def changed(self, patch: Patch) -> None:
         """As Keeper.changed."""
-        self._forget(self.index.apply(patch))
+        was_stale = self.index.stale
+        touched = self.index.apply(patch)
+        if self.index.stale == was_stale:
+            self._forget(touched)
+        else:
+            self._forget_all()
         self._changed += len(patch.puts)
         if self._changed > _FREEZE_AFTER:
             self._freeze()

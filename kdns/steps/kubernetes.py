@@ -16,7 +16,7 @@ from kdns.dns.records import ExtendedError
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Whole, asked_then
 from kdns.steps.leading import continued
-from kdns.zone import schema
+from kdns.zone import schema, stale
 from kdns.zone.index import Index
 from kdns.zone.listing import listing
 from kdns.zone.schema import Zone
@@ -63,11 +63,11 @@ class Kubernetes:
         found = schema.answer(self._index, self._zone, query)
         if found is None:
             return asked_then(_of_this_moment, rest, request, done)
+        answer = stale.marked(found.answer) if self._index.stale else found.answer
         if found.chase is None:
-            return Answered(found.answer, found.owners, NAME, found.alike)
-        prefix = found.answer
+            return Answered(answer, found.owners, NAME, found.alike)
         target = request._replace(query=query.replace(qname=found.chase))
-        return asked_then(lambda outcome: continued(query, prefix, outcome, NAME), self._entrance or rest, target, done)
+        return asked_then(lambda outcome: continued(query, answer, outcome, NAME), self._entrance or rest, target, done)
 
     def whole(self, zone: Name) -> Whole | Failed | None:
         """As transfer.Source.whole; reverse zones can't be had."""
@@ -75,6 +75,8 @@ class Kubernetes:
             return None
         if not self._index.synced:
             return Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, "the cluster hasn't been read yet"), NAME)
+        if self._index.stale:  # who copies the zone has a copy that is no older
+            return Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, stale.WHY), NAME)
         soa = next(listing(self._index, self._zone, zone))
         return Whole(soa, self._index.serial & 0xFFFFFFFF, listing(self._index, self._zone, zone))
 

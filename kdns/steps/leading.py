@@ -21,7 +21,11 @@ def continued(query: Query, prefix: Answer, outcome: Outcome, by: str, owners: t
         return Answered(_spliced(query, prefix, outcome.octets), by=by)
     if isinstance(outcome, Answered):
         target = outcome.answer
-        answer = target._replace(answers=prefix.answers + target.answers, authoritative=prefix.authoritative)
+        answer = target._replace(
+            answers=prefix.answers + target.answers,
+            authoritative=prefix.authoritative,
+            error=target.error or prefix.error,
+        )
         together = owners + outcome.owners if owners and outcome.owners else ()
         return Answered(answer, together, by)
     if isinstance(outcome, Failed) and outcome.cause is None:

@@ -25,12 +25,13 @@ class RevisionGap(Exception):  # noqa: N818 - not a fault: the answer to it is t
 class Index:
     """Entries by owner at one revision. Before the first load it isn't synced and holds nothing."""
 
-    __slots__ = ("_addresses", "_free", "_numbers", "_owners", "entries", "revision", "serial", "synced")
+    __slots__ = ("_addresses", "_free", "_numbers", "_owners", "entries", "revision", "serial", "stale", "synced")
 
-    def __init__(self) -> None:
+    def __init__(self, *, stale: bool = False) -> None:
         self.revision = 0
         self.serial = 0  # of the zone's SOA
         self.synced = False
+        self.stale = stale  # it comes from a snapshot, in part or whole
         self.entries: dict[Owner, Entry] = {}
         self._addresses = AddressTable()
         self._numbers: dict[Owner, int] = {}  # of the Services, for the address table
@@ -64,16 +65,19 @@ class Index:
         self._numbers = staged._numbers  # noqa: SLF001
         self._owners = staged._owners  # noqa: SLF001
         self._free = staged._free  # noqa: SLF001
-        self.revision, self.serial, self.synced = revision, serial, True
+        self.revision, self.serial, self.synced, self.stale = revision, serial, True, staged.stale
 
     def load(self, image: Image) -> None:
         """Holds exactly the image from now on. All that was remembered of the index before is void."""
-        staged = Index()
+        staged = Index(stale=image.stale)
         staged.extend(image.entries.items())
         self.adopt(staged, image.revision, image.serial)
 
     def apply(self, patch: Patch) -> set[Owner]:
-        """Moves to the patch's revision and returns the owners it touched. Raises RevisionGap, and changes nothing then."""
+        """Moves to the patch's revision and returns the owners it touched. Raises RevisionGap, and changes nothing then.
+
+        Where stale changes all that was remembered is void, whatever is touched.
+        """
         if not self.synced or patch.base != self.revision:
             raise RevisionGap(f"the index is at revision {self.revision}, the patch starts at {patch.base}")
         touched: set[Owner] = {APEX}
@@ -81,7 +85,7 @@ class Index:
             self._drop(owner, touched)
         for owner, entry in patch.puts.items():
             self._put(owner, entry, touched)
-        self.revision, self.serial = patch.revision, patch.serial
+        self.revision, self.serial, self.stale = patch.revision, patch.serial, patch.stale
         return touched
 
     def _put(self, owner: Owner, entry: Entry, touched: set[Owner]) -> None:

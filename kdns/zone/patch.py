@@ -3,14 +3,17 @@
 A revision is a number that grows by one with each published change; serial is the zone's
 SOA serial at that revision (RFC 1982 arithmetic is the reader's). A Patch leads from
 revision base to revision; an Image is the whole zone at a revision, sent in parts that
-bear no meaning before the last has come. The frame around the octets is serve/channel's.
+bear no meaning before the last has come. Either may be stale: what leads to it comes, in part
+or whole, from a snapshot. The frame around the octets is serve/channel's.
 """
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kdns.zone.entry import Entry, Owner
+
+_HEAD: Final = struct.Struct("!QQQ?I")
 
 
 class Patch(NamedTuple):
@@ -21,6 +24,7 @@ class Patch(NamedTuple):
     serial: int
     puts: Mapping[Owner, Entry]
     drops: tuple[Owner, ...] = ()
+    stale: bool = False  # the zone at revision
 
 
 class Image(NamedTuple):
@@ -29,6 +33,7 @@ class Image(NamedTuple):
     revision: int
     serial: int
     entries: Mapping[Owner, Entry]
+    stale: bool = False
 
 
 class PatchError(ValueError):
@@ -54,24 +59,24 @@ def decode_entries(octets: bytes, start: int = 0, end: int | None = None) -> Ite
 def encode_patch(patch: Patch) -> bytes:
     """The octets of a patch."""
     drops = b"".join(struct.pack("!H", len(owner)) + owner for owner in patch.drops)
-    head = struct.pack("!QQQI", patch.base, patch.revision, patch.serial, len(drops))
+    head = _HEAD.pack(patch.base, patch.revision, patch.serial, patch.stale, len(drops))
     return head + drops + encode_entries(patch.puts.items())
 
 
 def decode_patch(octets: bytes) -> Patch:
     """The patch that encode_patch wrote. Raises PatchError."""
     try:
-        base, revision, serial, length = struct.unpack_from("!QQQI", octets)
+        base, revision, serial, stale, length = _HEAD.unpack_from(octets)
     except struct.error as error:
-        raise PatchError(f"a patch of {len(octets)} octets, expected at least 28") from error
-    position, end = 28, 28 + length
+        raise PatchError(f"a patch of {len(octets)} octets, expected at least {_HEAD.size}") from error
+    position, end = _HEAD.size, _HEAD.size + length
     if end > len(octets):
         raise PatchError(f"drops end at {end}, the patch at {len(octets)}")
     drops = []
     while position < end:
         owner, position = _take(octets, position, end, "!H", 2)
         drops.append(Owner(owner))
-    return Patch(base, revision, serial, dict(decode_entries(octets, end)), tuple(drops))
+    return Patch(base, revision, serial, dict(decode_entries(octets, end)), tuple(drops), stale)
 
 
 def _take(octets: bytes, position: int, end: int, form: str, size: int) -> tuple[bytes, int]:

@@ -153,7 +153,7 @@ def test_patches_lead_from_nothing_to_the_image(
 def test_before_all_required_is_seen_whole_nothing_is_published() -> None:
     compiler = Compiler()
     assert compiler.apply([*put(Service(WEB, STAMP)), Synced("services"), Synced("namespaces")], now=5) is None
-    assert (compiler.synced, compiler.image()) == (False, (0, 0, {}))
+    assert (compiler.synced, compiler.image()) == (False, (0, 0, {}, False))
     patch = compiler.apply([Synced("endpointslices")], now=7)
     assert patch is not None
     assert (compiler.synced, patch.base, patch.revision, patch.serial) == (True, 0, 1, 7)

@@ -48,7 +48,7 @@ values = st.builds(
 changes = st.tuples(owners, values | st.none())
 numbers = st.integers(0, 2**64 - 1)
 frames = st.one_of(
-    st.builds(ImageBegin, numbers, numbers, numbers),
+    st.builds(ImageBegin, numbers, numbers, numbers, st.booleans()),
     st.builds(ImageEntries, numbers, st.binary(max_size=40)),
     st.builds(ImageEnd, numbers),
     st.builds(PatchFrame, st.binary(max_size=40)),
@@ -210,6 +210,7 @@ def test_an_image_comes_in_parts_of_whole_entries() -> None:
     sent = list(image_frames(Image(7, 70, entries)))
     parts = [frame for frame in sent if isinstance(frame, ImageEntries)]
     assert sent == [ImageBegin(7, 70, 6), *parts, ImageEnd(7)]
+    assert next(image_frames(Image(7, 70, entries, stale=True))) == ImageBegin(7, 70, 6, stale=True)
     assert [part.first for part in parts] == [0, 2, 3, 4]
     assert [len(part.octets) <= PART_BYTES for part in parts] == [True, True, False, True]
     assert b"".join(part.octets for part in parts) == encode_entries(entries.items())
@@ -317,6 +318,7 @@ def test_an_image_is_adopted_at_its_end_and_said_to_be() -> None:
     follower = Follower()
     pair = (Owner(b"\x01a\x01n"), Entry(b"1"))
     assert follower.receive(ImageBegin(5, 50, 1)) == [Stage()]
+    assert follower.receive(ImageBegin(5, 50, 1, stale=True)) == [Stage(stale=True)]
     assert follower.receive(ImageEntries(0, encode_entries([pair]))) == [Part([pair])]
     assert follower.receive(ImageEnd(5)) == [Adopt(5, 50), Ack(5)]
 

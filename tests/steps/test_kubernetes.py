@@ -1,6 +1,7 @@
 """The cluster's zone as a step: a table of (question, outcome), and what becomes of targets outside the zone."""
 
 import socket
+from dataclasses import replace
 from typing import Any
 
 import dns.message
@@ -13,8 +14,9 @@ from kdns.dns import types
 from kdns.dns.names import ROOT, Name, from_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
-from kdns.steps.chain import Answered, Done, Entrance, Failed, Outcome, Peer, Relayed, Request, compose
+from kdns.steps.chain import Answered, Done, Entrance, Failed, Outcome, Peer, Relayed, Request, Whole, compose
 from kdns.steps.kubernetes import Kubernetes, make, zone_of
+from kdns.zone import stale
 from kdns.zone.entry import (
     NAMESPACE_ENTRY,
     Entry,
@@ -175,6 +177,49 @@ def test_denial_of_the_target_keeps_the_cname() -> None:
     outcome = ask("ext.shop.svc.cluster.local.", behind)
     expected = Answer(types.NXDOMAIN, (cname("ext.shop.svc.cluster.local.", EXTERNAL),))
     assert outcome == Answered(expected, (), "kubernetes")
+
+
+@pytest.mark.parametrize(
+    ("name", "rcode", "code"),
+    [
+        ("web.shop.svc.cluster.local.", types.NOERROR, types.EDE_STALE_ANSWER),
+        ("shop.svc.cluster.local.", types.NOERROR, types.EDE_STALE_ANSWER),
+        ("gone.shop.svc.cluster.local.", types.NXDOMAIN, types.EDE_STALE_NXDOMAIN),
+        ("gone.cluster.local.", types.NXDOMAIN, types.EDE_STALE_NXDOMAIN),
+    ],
+)
+def test_what_comes_from_a_snapshot_says_so_and_is_remembered_like_any_answer(name: str, rcode: int, code: int) -> None:
+    index, last = loaded(), loaded()
+    last.stale = True
+    zone = replace(ZONE, ttl=30)
+    outcomes = [compose([Kubernetes(each, zone)])(request(name), lambda _: None) for each in (index, last)]
+    now, then = outcomes
+    assert isinstance(now, Answered)
+    assert isinstance(then, Answered)
+    assert (then.answer.rcode, then.answer.error) == (rcode, ExtendedError(code, stale.WHY))
+    assert (then.owners, type(then.alike)) == (now.owners, type(now.alike))
+    sets = [*now.answer.answers, *now.answer.authority], [*then.answer.answers, *then.answer.authority]
+    assert [each._replace(ttl=5) for each in sets[0]] == sets[1]
+    assert {each.ttl for each in sets[0]} == {30}
+
+
+def test_a_target_elsewhere_takes_nothing_from_a_stale_cname() -> None:
+    index = loaded()
+    index.stale = True
+    target = Answer(0, (RecordSet(EXTERNAL, types.A, 60, (CLUSTER_IP,)),))
+    outcome = ask("ext.shop.svc.cluster.local.", Behind(Answered(target, by="behind")), index=index)
+    assert isinstance(outcome, Answered)
+    assert [each.ttl for each in outcome.answer.answers] == [5, 60]
+    assert outcome.answer.error == ExtendedError(types.EDE_STALE_ANSWER, stale.WHY)
+
+
+def test_a_stale_zone_is_not_sent_whole() -> None:
+    index = loaded()
+    step = Kubernetes(index, ZONE)
+    assert isinstance(step.whole(ZONE.origins[0]), Whole)
+    index.stale = True
+    expected = Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, stale.WHY), "kubernetes")
+    assert step.whole(ZONE.origins[0]) == expected
 
 
 def test_cnames_on_the_way_out_of_the_zone_all_stay() -> None:

@@ -142,3 +142,12 @@ def test_an_address_is_found_only_on_its_boundary(service: Service, address: byt
     owner = service_owner("n", "a")
     entry = pack_service(service)
     assert has_address(entry, address) is bool(holders({owner: entry}, address))
+
+
+@pytest.mark.parametrize("stale", [True, False])
+def test_an_index_is_stale_as_what_led_to_it(stale: bool) -> None:
+    index = Index()
+    index.load(Image(1, 1, {}, stale=stale))
+    assert index.stale == stale
+    index.apply(decode_patch(encode_patch(Patch(1, 2, 2, {}, (), stale=not stale))))
+    assert index.stale != stale
