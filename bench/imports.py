@@ -19,7 +19,18 @@ _RUNS: Final = 9
 # What kdns imports, and what it could have imported instead.
 _DEFAULT: Final = (
     *("asyncio", "ssl", "json", "http.client", "logging", "multiprocessing", "structlog", "asyncio+structlog"),
-    *("h11", "asyncio+h11", "msgspec", "dnslib", "dns.message", "cachetools", "click", "yaml"),
+    *(
+        "h11",
+        "asyncio+h11",
+        "h2.connection",
+        "asyncio+h2.connection",
+        "msgspec",
+        "dnslib",
+        "dns.message",
+        "cachetools",
+        "click",
+        "yaml",
+    ),
     *("aiohttp", "urllib3", "kubernetes.config", "kubernetes"),
 )
 _DISTRIBUTIONS: Final = {"dns": "dnspython", "yaml": "PyYAML"}

@@ -17,7 +17,11 @@ Network: TypeAlias = IPv4Network | IPv6Network
 Transport: TypeAlias = Literal["dns", "tls", "https"]
 
 DNS_PORT: Final = 53
-_PORTS: Final[dict[str, int]] = {"dns": DNS_PORT, "tls": 853, "https": 443}
+HTTPS_PORT: Final = 443
+DOH_PATH: Final = "/dns-query"  # as good as every server's, and CoreDNS' only one
+_PORTS: Final[dict[str, int]] = {"dns": DNS_PORT, "tls": 853, "https": HTTPS_PORT}
+# RFC 3986 section 3.3: what a path is made of. The question goes where ? would begin.
+_PATH: Final = frozenset("/-._~%!$&'()*+,;=:@0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _TRANSPORTS: Final[tuple[Transport, ...]] = ("dns", "tls", "https")
 _OTHER_TRANSPORTS: Final = ("grpc", "quic", "https3", "unix")
 EVERY_NETWORK: Final[tuple[Network, ...]] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
@@ -26,7 +30,7 @@ EVERY_NETWORK: Final[tuple[Network, ...]] = (ip_network("0.0.0.0/0"), ip_network
 class Upstream(NamedTuple):
     """A server to ask, or what is to become some by the time of asking.
 
-    An address has transport and port, with TLS maybe the name that its certificate has to have. A file is like
+    An address has transport and port, with TLS maybe the name that its certificate has to have, with HTTPS a path. A file is like
     resolv.conf and names servers. A host is a file if there is one of the name, else a name to resolve at the start.
     """
 
@@ -35,6 +39,7 @@ class Upstream(NamedTuple):
     transport: Transport = "dns"
     port: int = DNS_PORT
     server_name: str = ""
+    path: str = ""  # of https
 
 
 def ip_text(text: str) -> str:
@@ -80,17 +85,26 @@ def _upstream(token: Token) -> Upstream:
     transport = next((each for each in _TRANSPORTS if each == scheme), None)
     if transport is None:
         raise UnfitError("an upstream by dns://, tls:// or https://")
-    if transport == "https" and "/" in rest:
-        raise UnfitError("an https:// upstream without a path, which is always /dns-query")
+    path = ""
+    if transport == "https":
+        rest, path = _path(rest)
     if not mark and "/" in rest:
         return Upstream("file", rest)
     server, name = _server_name(rest) if transport != "dns" else (rest, "")
     host, port_text = split(server)
     port = _port(port_text, 1) if port_text else _PORTS[transport]
     try:
-        return Upstream("address", ip_text(host), transport, port, name)
+        return Upstream("address", ip_text(host), transport, port, name, path)
     except ValueError:
-        return Upstream("host", _host(host), transport, port, name)
+        return Upstream("host", _host(host), transport, port, name, path)
+
+
+def _path(text: str) -> tuple[str, str]:
+    """What is before the path, and the path."""
+    before, slash, rest = text.partition("/")
+    if not _PATH.issuperset(rest):
+        raise UnfitError("an https:// upstream whose path has neither ? nor # nor other characters that need a %")
+    return before, slash + rest or DOH_PATH
 
 
 def _server_name(text: str) -> tuple[str, str]:

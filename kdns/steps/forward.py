@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from kdns.config.directives.forward import Certificates
+from kdns.config.directives.forward import Certificates, DohMethod
 from kdns.config.directives.forward import Forward as Settings
+from kdns.config.endpoints import HTTPS_PORT
 from kdns.config.endpoints import Upstream as Target
 from kdns.dns import names, types
 from kdns.dns.names import Name, is_below
@@ -21,6 +22,7 @@ from kdns.steps.carriers import Chance, Datagrams, Random, Way
 from kdns.steps.chain import Done, Failed, Outcome, Request, Rest
 from kdns.steps.errand import Errand, Wary
 from kdns.steps.health import Health
+from kdns.steps.https import Resource
 from kdns.steps.servers import Server, Servers
 from kdns.steps.tally import samples
 from kdns.steps.targets import Place, Targets
@@ -51,7 +53,7 @@ class Forward:
 
     __slots__ = (
         *("_chance", "_datagrams", "_errand", "_exceptions", "_known", "_log", "_most", "_origin", "_picky"),
-        *("_prefer_udp", "_random", "_resolver", "_security", "_servers", "_targets", "_timer", "_timeout_s", "_way"),
+        *("_prefer_udp", "_random", "_resolver", "_securities", "_servers", "_targets", "_timer", "_timeout_s", "_way"),
         *("again", "broken", "failover", "lead_on", "lead_on_nodata", "loop", "rejected", "settings", "total_s"),
         *("tries_max", "waiting"),
     )
@@ -85,7 +87,8 @@ class Forward:
         self.lead_on_nodata = settings.next_on_nodata
         self._errand = Wary if types.NOERROR in self.lead_on else Errand
         self._way = Way(settings.source_address, settings.expire_s, settings.max_age_s, settings.max_idle_conns)
-        self._security = Security(settings.tls or Certificates())
+        believed = settings.tls or Certificates()
+        self._securities = {"tls": Security(believed), "https": Security(believed, "h2")}
         self.rejected = 0  # questions over max_concurrent
         self.broken = 0  # questions asked, or not, while all upstreams were down
         # The questions in flight, and when their try is over. All tries last the same, so the oldest comes first and
@@ -212,14 +215,16 @@ class Forward:
         return server
 
     def _upstream(self, place: Place) -> Upstream:
+        name = place.server_name or self.settings.tls_server_name or place.host
         return Upstream(
             place.address,
             loop=self.loop,
             chance=self._chance,
             datagrams=self._datagrams,
             way=self._way,
-            security=self._security if place.secure else None,
-            server_name=place.server_name or self.settings.tls_server_name,
+            security=self._securities.get(place.transport),
+            server_name=name,
+            resource=_resource(place, name, self.settings.doh_method) if place.transport == "https" else None,
         )
 
     def _ask_for_name(self, request: Request, done: Done) -> Outcome | None:
@@ -229,6 +234,13 @@ class Forward:
             servers = Settings(origin=(names.ROOT,), upstreams=listed or (_SYSTEM,), policy="sequential")
             self._resolver = Forward(servers, loop=self.loop, random=self._random, log=self._log)
         return self._resolver.ask(request, _nobody, done)
+
+
+def _resource(place: Place, name: str, method: DohMethod) -> Resource:
+    """What is asked over HTTP there: of the server of this name, or of its address."""
+    host, port = name or place.address.host, place.address.port
+    host = f"[{host}]" if ":" in host else host
+    return Resource(host if port == HTTPS_PORT else f"{host}:{port}", place.path, method)
 
 
 def _nobody(_request: Request, _done: Done) -> Outcome:

@@ -31,8 +31,7 @@ def _count(upstream: Upstream, total: Counter[tuple[str, tuple[str, ...]]]) -> N
     to, seen = str(upstream.address), upstream.counts
     total["coredns_proxy_healthcheck_failures_total", (_PROXY, to)] += seen.probes_failed
     total["coredns_forward_healthcheck_failures_total", (to,)] += seen.probes_failed
-    stream = "tcp" if upstream.security is None else "tcp-tls"
-    for proto, asked, opened in (("udp", seen.asked, seen.ports), (stream, seen.streamed, seen.lines)):
+    for proto, asked, opened in (("udp", seen.asked, seen.ports), (upstream.proto, seen.streamed, seen.lines)):
         if asked:
             total["coredns_proxy_conn_cache_hits_total", (_PROXY, to, proto)] += max(asked - opened, 0)
             total["coredns_proxy_conn_cache_misses_total", (_PROXY, to, proto)] += opened

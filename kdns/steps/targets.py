@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from kdns.config import resolvconf
-from kdns.config.endpoints import DNS_PORT
+from kdns.config.endpoints import DNS_PORT, Transport
 from kdns.config.endpoints import Upstream as Target
 from kdns.config.settings import Address
 from kdns.dns import names, types
@@ -37,11 +37,13 @@ Ask: TypeAlias = Callable[[Request, Done], Outcome | None]
 
 
 class Place(NamedTuple):
-    """A server: where it listens, whether TLS is spoken there, and the name that its certificate has to have."""
+    """A server: where it listens, what is spoken there, which names its certificate may have, and what HTTP asks for."""
 
     address: Address
-    secure: bool = False
-    server_name: str = ""
+    transport: Transport = "dns"
+    server_name: str = ""  # that the settings give to it alone
+    host: str = ""  # whose address it is, where TLS is spoken and a host was asked for
+    path: str = ""
 
 
 class Targets:
@@ -216,4 +218,5 @@ def _as_file(target: Target) -> Target:
 
 
 def _place(target: Target, address: Address) -> Place:
-    return Place(address, target.transport == "tls", target.server_name)
+    host = target.host if target.sort == "host" and target.transport != "dns" else ""
+    return Place(address, target.transport, target.server_name, host, target.path)

@@ -4,7 +4,7 @@ Sans-IO: a Tunnel turns what came from the other side into plain octets and plai
 are stream's. The certificate has to be valid for the name, or for the address where there is no name, and of an
 authority that is believed: if not, no question is sent. There is no way to go on without. Files are read when the first
 connection is made, and again when they have changed.
-Standards: RFC 7858 (DNS over TLS), RFC 8310 section 8 (strict), TLS 1.2 and above.
+Standards: RFC 7858 (DNS over TLS), RFC 8310 section 8 (strict), RFC 7301 (ALPN), TLS 1.2 and above.
 """
 
 import ssl
@@ -23,10 +23,12 @@ class TlsError(ConnectionError):
 class Security:
     """With which certificates upstreams are talked to."""
 
-    __slots__ = ("_context", "_files", "_seen")
+    __slots__ = ("_context", "_files", "_protocol", "_seen")
 
-    def __init__(self, files: Certificates) -> None:
+    def __init__(self, files: Certificates, protocol: str = "") -> None:
+        """With a protocol's name by RFC 7301, that is what has to be spoken inside."""
         self._files = files
+        self._protocol = protocol
         self._context: ssl.SSLContext | None = None
         self._seen: tuple[tuple[int, int], ...] = ()
 
@@ -36,7 +38,7 @@ class Security:
         if self._context is None or seen != self._seen:
             self._context = self._read()
             self._seen = seen
-        return Tunnel(self._context, name)
+        return Tunnel(self._context, name, self._protocol)
 
     def _read(self) -> ssl.SSLContext:
         certificate, key, authorities = self._files
@@ -47,6 +49,8 @@ class Security:
         except OSError as error:  # of which SSLError is one
             names = ", ".join(filter(None, self._files))
             raise TlsError(f"can't use {names}: {error.strerror or error}") from error
+        if self._protocol:
+            context.set_alpn_protocols([self._protocol])
         return context
 
 
@@ -62,11 +66,12 @@ def _state(path: str) -> tuple[int, int]:
 class Tunnel:
     """One conversation: the handshake first, then octets both ways."""
 
-    __slots__ = ("_came", "_goes", "_held", "_object", "ended", "ready")
+    __slots__ = ("_came", "_goes", "_held", "_object", "_protocol", "ended", "ready")
 
-    def __init__(self, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, context: ssl.SSLContext, name: str, protocol: str = "") -> None:
         self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(self._came, self._goes, server_hostname=name)
+        self._protocol = protocol
         self._held = b""  # to be sent once the handshake is over
         self.ready = False
         self.ended = False  # whether the other side has said that nothing more comes
@@ -110,6 +115,8 @@ class Tunnel:
             return
         except ssl.SSLError as error:
             raise _translated(error) from error
+        if self._protocol and self._object.selected_alpn_protocol() != self._protocol:
+            raise TlsError(f"TLS: {self._protocol} isn't spoken there")
         self.ready = True
         if self._held:
             self._object.write(self._held)

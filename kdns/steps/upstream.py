@@ -1,21 +1,26 @@
 """One upstream: the ports and lines that lead to it, whether it is well, and what is known of its ways.
 
 Questions go out by UDP from a few connected sockets, those that come together from the same one; a socket is used for a
-bounded number of questions and seconds. By TCP and TLS they go over a few connections. Known of it is whether it gives
+bounded number of questions and seconds. By TCP, TLS and HTTPS they go over a few connections. Known of it is whether it gives
 names back in the case in which they were asked, and whether it understands EDNS: each learned from what it does, and
 forgotten after an hour. What a reply means for the question, when time is up and who is asked next is errand's.
 Standards: RFC 5452 section 9.2, RFC 6891 section 7, draft-vixie-dnsext-dns0x20-00.
 """
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kdns.config.settings import Address
 from kdns.steps.carriers import Chance, Counts, Datagrams, Flight, Way
 from kdns.steps.durations import Durations
+from kdns.steps.https import Resource
 from kdns.steps.ports import Port
+from kdns.steps.speech import Framed, Speech
 from kdns.steps.stream import Lines
 from kdns.steps.tls import Security, Tunnel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SOCKETS: Final = 16  # in use at a time; as many ports a spoofer can't tell apart
 LEARNED_S: Final = 3600.0  # that what was learned of an upstream's weaknesses is held against it
@@ -32,6 +37,7 @@ class Upstream:
         "_packing",
         "_plain_proofs",
         "_slots",
+        "_speak",
         "_until",
         "address",
         "chance",
@@ -43,6 +49,7 @@ class Upstream:
         "lines",
         "loop",
         "mixes",
+        "proto",
         "security",
         "server_name",
         "way",
@@ -58,8 +65,12 @@ class Upstream:
         way: Way = Way(),  # noqa: B008 - a value
         security: Security | None = None,
         server_name: str = "",
+        resource: Resource | None = None,
     ) -> None:
-        """Without datagrams each is sent and read by a system call of its own. With security it is asked by TLS alone."""
+        """Without datagrams each is sent and read by a system call of its own.
+
+        With security it is asked by TLS alone, and with a resource by HTTP/2 inside of it.
+        """
         self.address = address
         self.loop = loop
         self.chance = chance
@@ -67,6 +78,8 @@ class Upstream:
         self.way = way
         self.security = security
         self.server_name = server_name or address.host
+        self._speak = _framed if resource is None else _over_http(resource)
+        self.proto = "tcp" if security is None else "tcp-tls" if resource is None else "https"  # of its streams
         self.counts = Counts()
         self.durations = Durations()
         self.lines = Lines(self)
@@ -93,7 +106,7 @@ class Upstream:
         self.counts.asked += 1
 
     def ask_by_stream(self, flight: Flight, *, fresh: bool = False) -> None:
-        """Sends it by TCP or TLS, on a new connection if it has to be fresh. Raises OSError, as ask."""
+        """Sends it by TCP, TLS or HTTPS, on a new connection if it has to be fresh. Raises OSError, as ask."""
         self.lines.ask(flight, fresh=fresh)
 
     def alone(self) -> Port:
@@ -103,11 +116,15 @@ class Upstream:
         return port
 
     def tunnel(self) -> Tunnel | None:
-        """As stream.Keeper.tunnel."""
+        """As line.Keeper.tunnel."""
         return None if self.security is None else self.security.tunnel(self.server_name)
 
+    def speech(self) -> Speech:
+        """As line.Keeper.speech."""
+        return self._speak()
+
     def learn_case(self, *, kept: bool) -> None:
-        """As stream.Keeper.learn_case."""
+        """As line.Keeper.learn_case."""
         if not kept:
             self._learn(folds=True)
 
@@ -178,3 +195,14 @@ class Upstream:
         self.durations.settle()
         if (self.folds or not self.edns) and self.loop.time() > self._until:
             self.folds, self.edns, self.mixes = False, True, self.security is None
+
+
+def _framed() -> Speech:
+    return Framed()
+
+
+def _over_http(resource: Resource) -> "Callable[[], Speech]":
+    """Makes speeches that ask this resource."""
+    from kdns.steps.http2 import Http2  # noqa: PLC0415 - 20 ms and 1.6 MiB that only who needs them pays
+
+    return lambda: Http2(resource)

@@ -243,11 +243,13 @@ WRONG = [
     ("forward .", ["1:10 forward: found the end of the line, expected TO, an IP address, a file like resolv.conf or a host name"]),
     ("forward . " + "192.0.2.1 " * 16, ["1:1 forward: expected at most 15 upstreams"]),
     ("forward 10.0.0.0/9 192.0.2.1", ["1:1 warning: forward: found a range of several zones: only the first is forwarded"]),
-    ("forward . tls://192.0.2.1", ["1:1 warning: forward: tls:// without tls_servername: certificates are held against the address"]),
+    ("forward . tls://192.0.2.1", ["1:1 warning: forward: tls:// or https:// without tls_servername: certificates are held against the address"]),
     (forward("max_age 5s"), ["2:1 forward: found a max_age below expire, expected it above or 0"]),
+    ("forward . https://192.0.2.1", ["1:1 warning: forward: tls:// or https:// without tls_servername: certificates are held against the address"]),
+    (forward("doh_method PUT"), ['2:12 doh_method: found "PUT", expected METHOD, "GET" or "POST"']),
     (
-        "forward . https://192.0.2.1",
-        ["1:1 forward: found an https:// upstream, expected one by tls:// or without: kdns doesn't ask over HTTPS"],
+        "forward . https://192.0.2.1%a/b?dns=c",
+        ['1:11 forward: found "https://192.0.2.1%a/b?dns=c", expected TO, an https:// upstream whose path has neither ? nor # nor other characters that need a %'],
     ),
     (forward("failover NOERROR"), ["2:1 forward: found NOERROR in failover, expected rcodes of failures"]),
     (

@@ -94,7 +94,14 @@ READ: list[tuple[Kind[object], str, object]] = [
         "tls://[2001:db8::1%a.example]:54",
         Upstream("address", "2001:db8::1", "tls", 54, "a.example"),
     ),
-    (endpoints.UPSTREAM, "https://dns.example", Upstream("host", "dns.example", "https", 443)),
+    (endpoints.UPSTREAM, "https://dns.example", Upstream("host", "dns.example", "https", 443, "", "/dns-query")),
+    (endpoints.UPSTREAM, "https://dns.example:8443/", Upstream("host", "dns.example", "https", 8443, "", "/")),
+    (endpoints.UPSTREAM, "https://192.0.2.1/a%20b", Upstream("address", "192.0.2.1", "https", 443, "", "/a%20b")),
+    (
+        endpoints.UPSTREAM,
+        "https://[2001:db8::1%a.example]:54/q/x",
+        Upstream("address", "2001:db8::1", "https", 54, "a.example", "/q/x"),
+    ),
 ]
 
 
@@ -136,7 +143,7 @@ REFUSED: list[tuple[Kind[object], str]] = [
     (endpoints.DNS64_PREFIX, "10.0.0.0/8"),
     (endpoints.UPSTREAM, "192.0.2"),
     (endpoints.UPSTREAM, "quic://192.0.2.1"),
-    (endpoints.UPSTREAM, "https://192.0.2.1/dns-query"),
+    (endpoints.UPSTREAM, "https://192.0.2.1/dns-query{?dns}"),
     (endpoints.UPSTREAM, ""),
 ]
 

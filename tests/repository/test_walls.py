@@ -65,6 +65,8 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "dns": ("steps.masterfile",),  # dnspython
     "dnslib": ("dns.message",),
     "h11": ("ops.listener", "sources"),
+    "h2": ("steps.http2",),
+    "hpack": ("steps.http2",),  # h2's own
     "kubernetes": ("sources.api",),
     "msgspec": ("cluster", "sources"),
     "re2": ("config.patterns",),
@@ -75,7 +77,7 @@ NOWHERE = frozenset(
     ("aiohttp", "http", "logging", "multiprocessing", "pickle", "prometheus_client", "requests", "urllib3", "uvloop")
 )
 # Of these each has one importer, which translates its errors.
-SINGLE = ("ctypes", "dns", "dnslib", "kubernetes", "re2")
+SINGLE = ("ctypes", "dns", "dnslib", "h2", "kubernetes", "re2")
 VAGUE = frozenset(("base", "common", "core", "helper", "helpers", "manager", "misc", "util", "utils"))
 # The design's own word for the numbers of the DNS.
 DESIGNED_NAMES = ("dns.types",)

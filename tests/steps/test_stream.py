@@ -6,7 +6,7 @@ import pytest
 
 from kdns.dns.names import Name, from_text
 from kdns.steps.forward import Forward
-from kdns.steps.stream import IN_FLIGHT
+from kdns.steps.speech import IN_FLIGHT
 from tests.steps.forwarding import Asked, play, said
 from tests.steps.upstream_of_sins import UpstreamOfSins
 

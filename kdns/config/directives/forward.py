@@ -16,6 +16,7 @@ from kdns.dns import names, types
 from kdns.dns.names import Name
 
 Policy: TypeAlias = Literal["random", "round_robin", "sequential"]
+DohMethod: TypeAlias = Literal["GET", "POST"]
 
 UPSTREAMS_MAX: Final = 15
 _UINT32_MAX: Final = 2**32 - 1
@@ -44,7 +45,7 @@ class Forward(Settings):
     upstreams: tuple[Upstream, ...] = argument(
         "TO",
         many(UPSTREAM),
-        doc="Up to 15 upstreams: addresses, resolv.conf files, host names, with tls:// or without.",
+        doc="Up to 15 upstreams: addresses, resolv.conf files, host names, with tls:// or https:// or without.",
     )
     exceptions: tuple[Name, ...] = option(
         "except ZONE...", spread(ZONE), default=(), repeat="each", doc="Zones whose questions aren't forwarded."
@@ -75,6 +76,9 @@ class Forward(Settings):
         whole(0, _UINT32_MAX),
         default=None,
         doc="How many tries a question has; by default two for each upstream, 0 for any number.",
+    )
+    doh_method: DohMethod = option(
+        "doh_method METHOD", words(get_args(DohMethod)), default="POST", doc="How https:// upstreams are asked."
     )
     tls: Certificates | None = option(
         "tls [CA | CERT KEY [CA]]",
@@ -141,7 +145,7 @@ def _has_one_server_name(forward: Forward) -> bool:
 
 def _names_servers_over_tls(forward: Forward) -> bool:
     return bool(forward.tls_server_name) or all(
-        each.server_name or each.transport != "tls" or each.sort != "address" for each in forward.upstreams
+        each.server_name or each.transport == "dns" or each.sort != "address" for each in forward.upstreams
     )
 
 
@@ -152,14 +156,15 @@ DIRECTIVE: Final = Directive(
     repeat="each",
     differs=(
         "Over max_concurrent a question gets a reply past its time, if one is kept, and SERVFAIL otherwise, not REFUSED.",
-        "https:// upstreams aren't asked: that is an error, and so is doh_method.",
+        "https:// upstreams may have a path, and the name behind % is theirs, too; without one it is /dns-query.",
+        "A reply over https:// counts by its status and content type; its Age and max-age lower TTLs.",
+        "Certificates of tls:// and https:// host names have to have that name, not the address it leads to.",
         "An upstream that failed is asked after the others until it answers a probe; the time between probes doubles up to 16 s.",
         "REFUSED, and the first SERVFAIL, are asked of the next upstream without failover, too.",
         "Files like resolv.conf are read again when they change, host names resolved again when their TTL is over.",
         "Where no other forward has the name, next has no effect; in CoreDNS that is SERVFAIL.",
         "A zone's name has neither scheme nor port: dns://example.org:53 is an error.",
     ),
-    missing={"doh_method": "leave it out, and write tls:// for https://"},
     gone={
         "spray": "policy random",
         "protocol": "write force_tcp, prefer_udp or tls://",
@@ -169,10 +174,6 @@ DIRECTIVE: Final = Directive(
         Law(
             lambda forward: len(forward.upstreams) <= UPSTREAMS_MAX,
             f"expected at most {UPSTREAMS_MAX} upstreams",
-        ),
-        Law(
-            lambda forward: all(each.transport != "https" for each in forward.upstreams),
-            "found an https:// upstream, expected one by tls:// or without: kdns doesn't ask over HTTPS",
         ),
         Law(
             lambda forward: len(forward.origin) == 1,
@@ -196,7 +197,7 @@ DIRECTIVE: Final = Directive(
         ),
         Law(
             _names_servers_over_tls,
-            "tls:// without tls_servername: certificates are held against the address",
+            "tls:// or https:// without tls_servername: certificates are held against the address",
             severity=WARNING,
         ),
     ),
