@@ -9,7 +9,8 @@ argument; who sends deltas and who gets patches is not known here.
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from kdns.cluster.objects import Delta, Key, Resource, Service
+from kdns.cluster.objects import RESOURCES, Delta, Key, Resource, Service
+from kdns.cluster.snapshot import Rows
 from kdns.cluster.store import Store, Touched, nothing_touched
 from kdns.zone import entry as zone
 from kdns.zone.entry import Entry, Kind, Owner
@@ -36,7 +37,7 @@ REQUIRED: Final[tuple[Resource, ...]] = ("namespaces", "services", "endpointslic
 class Compiler:
     """The cluster's store and the entries made of it. Revision 0 is that of nothing published yet."""
 
-    __slots__ = ("_entries", "_options", "_required", "revision", "serial", "store")
+    __slots__ = ("_entries", "_options", "_published_stale", "_required", "revision", "serial", "store")
 
     def __init__(self, options: CompileOptions = PLAIN, required: tuple[Resource, ...] = REQUIRED) -> None:
         self.store = Store()
@@ -45,14 +46,30 @@ class Compiler:
         self._options = options
         self._required = required
         self._entries: dict[Owner, Entry] = {}
+        self._published_stale = False
+
+    @property
+    def stale(self) -> bool:
+        """Whether any resource is as a snapshot had it, and hasn't been listed since."""
+        return any(self.store.stale(resource) for resource in RESOURCES)
 
     @property
     def synced(self) -> bool:
         """Whether all required resources have been seen whole; once so, always so."""
         return all(self.store.synced(resource) for resource in self._required)
 
+    def restore(self, rows: Rows, serial: int, now: int) -> Patch | None:
+        """Publishes what a snapshot has of the resources that aren't synced yet; serial is the zone's of that time.
+
+        To be called before anything was published. None where something required is neither there nor synced. Raises
+        ValueError for what are no rows; the compiler is of no use then.
+        """
+        self.store.restore(rows)
+        self.serial = max(self.serial, serial)
+        return self.apply((), now)
+
     def apply(self, deltas: Iterable[Delta], now: int) -> Patch | None:
-        """Takes all deltas in and returns the one patch they make; None where no entry changed.
+        """Takes all deltas in and returns the one patch they make; None where no entry changed, nor whether all are stale.
 
         The first patch leads from revision 0 to all there is, be it nothing, once synced;
         until then there is none. now is in Unix seconds; serials grow with every revision,
@@ -69,18 +86,20 @@ class Compiler:
         elif self._options.listed_namespaces:
             self._spread(touched)
         puts, drops = self._changes(touched)
-        if not (puts or drops or first):
+        stale = self.stale
+        if not (puts or drops or first or stale != self._published_stale):
             return None
+        self._published_stale = stale
         self._entries.update(puts)
         for owner in drops:
             del self._entries[owner]
         self.revision += 1
         self.serial = max(now, self.serial + 1)
-        return Patch(self.revision - 1, self.revision, self.serial, puts, drops)
+        return Patch(self.revision - 1, self.revision, self.serial, puts, drops, stale)
 
     def image(self) -> Image:
         """All entries at the current revision, in a dictionary that stays as it is."""
-        return Image(self.revision, self.serial, dict(self._entries))
+        return Image(self.revision, self.serial, dict(self._entries), self._published_stale)
 
     def _spread(self, touched: Touched) -> None:
         """Adds all that is in the namespaces that come or go."""

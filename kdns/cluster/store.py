@@ -9,7 +9,7 @@ An object lies here as one octet string under its name: 10,000 Services of 15 en
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import GenericAlias
 from typing import Any, Final, NamedTuple, get_type_hints
 
@@ -31,6 +31,7 @@ from kdns.cluster.objects import (
     Stamp,
     Synced,
 )
+from kdns.cluster.snapshot import Rows
 
 
 class Touched(NamedTuple):
@@ -55,7 +56,7 @@ def nothing_touched() -> Touched:
 class Store:
     """The objects of one cluster."""
 
-    __slots__ = ("_members", "_pods", "_rows", "_synced")
+    __slots__ = ("_members", "_pods", "_rows", "_stale", "_synced")
 
     def __init__(self) -> None:
         # By resource, namespace and name: all of the object but its key.
@@ -65,6 +66,7 @@ class Store:
         # By namespace and address: how many pods have it.
         self._pods: dict[str, dict[bytes, int]] = {}
         self._synced: set[Resource] = set()
+        self._stale: set[Resource] = set()  # restored, and not listed since
 
     def apply(self, delta: Delta) -> Touched:
         """Takes the delta in and returns what it touched; nothing where everything is as it was."""
@@ -77,8 +79,40 @@ class Store:
             case Reset():
                 self._reset(delta, touched)
             case Synced(resource):
+                if resource in self._stale:  # there is nothing to list any more
+                    self._reset(Reset(resource, ()), touched)
                 self._synced.add(resource)
         return touched
+
+    def restore(self, rows: Rows) -> None:
+        """Takes rows as rows() gave them, each resource of which nothing is there yet, as what was last seen of it whole.
+
+        They are stale until the resource is reset. Raises ValueError for what are no rows; the store is of no use then.
+        """
+        for resource, namespaces in rows.items():
+            if resource in self._synced:
+                continue
+            for namespace, named in namespaces.items():
+                for name, row in named.items():
+                    try:
+                        new = _object(resource, Key(namespace, name), row)
+                    except msgspec.MsgspecError as error:
+                        raise ValueError(f"{resource} {namespace}/{name}: {error}") from error
+                    self._rows[resource].setdefault(namespace, {})[name] = row
+                    self._changed(None, new, nothing_touched())
+            self._synced.add(resource)
+            self._stale.add(resource)
+
+    def rows(self, resources: Iterable[Resource]) -> Rows:
+        """What is there of these resources, in dictionaries that stay as they are; the rows themselves are shared."""
+        return {
+            resource: {namespace: dict(named) for namespace, named in self._rows[resource].items()}
+            for resource in resources
+        }
+
+    def stale(self, resource: Resource) -> bool:
+        """Whether the resource is as it was restored, and hasn't been seen since."""
+        return resource in self._stale
 
     def synced(self, resource: Resource) -> bool:
         """Whether the resource has been seen whole; once so, always so."""
@@ -173,6 +207,7 @@ class Store:
             self._changed(_object(resource, key, row), None, touched)
 
     def _reset(self, reset: Reset, touched: Touched) -> None:
+        self._stale.discard(reset.resource)
         kept = reset.unchanged.union(new.key for new in reset.objects)
         for key in [key for key in self.keys(reset.resource) if key not in kept]:
             self._drop(reset.resource, key, touched)

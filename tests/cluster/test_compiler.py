@@ -338,3 +338,42 @@ def test_slices_can_be_left_out() -> None:
     entries = entries_of(Service(WEB, STAMP, headless=True), slice_of("s", ONE), endpoints=False)
     assert service_of(entries) == zone.Service(Kind.HEADLESS)
     assert entries_of(slice_of("s", ONE), endpoints=False) == {}
+
+
+# Snapshots
+
+
+@settings(max_examples=200)
+@given(histories, histories, every_option)
+def test_from_a_snapshot_lists_lead_to_what_they_alone_would(
+    before: list[Delta], there: list[Delta], options: CompileOptions
+) -> None:
+    last, goal = compiler_of(*before), after(there)
+    compiler = Compiler(options)
+    patch = compiler.restore(last.store.rows(RESOURCES), 100, 50)
+    assert patch is not None
+    assert (patch.base, patch.serial, patch.stale) == (0, 101, True)
+    entries = dict(patch.puts)
+    for resource in RESOURCES:
+        assert compiler.stale
+        patch = compiler.apply([Reset(resource, tuple(goal[resource].values())), Synced(resource)], 60)
+        assert patch is None or patch.stale == compiler.stale
+        if patch is not None:
+            entries = {owner: entries[owner] for owner in entries.keys() - set(patch.drops)} | dict(patch.puts)
+    assert patch is not None
+    assert (patch.stale, compiler.stale, compiler.image().stale) == (False, False, False)
+    assert entries == compiler.image().entries == expected(goal, options)
+
+
+def test_that_nothing_changed_since_the_snapshot_is_published_too() -> None:
+    web = Service(WEB, STAMP, (TEN,))
+    compiler = Compiler()
+    compiler.restore(compiler_of(*put(web)).store.rows(REQUIRED), 0, 50)
+    deltas: list[Delta] = [Reset("services", (web,)), Reset("namespaces", ()), Reset("endpointslices", ())]
+    assert compiler.apply(deltas, 60) == Patch(1, 2, 60, {}, (), stale=False)
+
+
+def test_a_snapshot_without_something_required_publishes_nothing() -> None:
+    compiler = Compiler()
+    assert compiler.restore({"services": {}, "namespaces": {}}, 0, 50) is None
+    assert compiler.revision == 0

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 
 from kdns.cluster.objects import (
@@ -163,3 +164,55 @@ def test_another_uid_is_another_object() -> None:
     store = store_of(Put("services", Service(WEB, Stamp("first", "9"), (ADDRESSES[0],))))
     store.apply(Put("services", Service(WEB, Stamp("second", "3"), headless=True)))
     assert store.service(WEB) == Service(WEB, Stamp("second", "3"), headless=True)
+
+
+# Snapshots
+
+
+@given(histories)
+def test_a_restored_store_is_the_one_whose_rows_it_got(history: list[Delta]) -> None:
+    store, restored = store_of(*history), Store()
+    restored.restore(store.rows(RESOURCES))
+    assert seen(restored) == seen(store)
+    assert all(restored.synced(resource) and restored.stale(resource) for resource in RESOURCES)
+
+
+@given(histories, histories)
+def test_what_is_listed_after_a_restore_is_all_there_is(before: list[Delta], there: list[Delta]) -> None:
+    goal = after(there)
+    restored = Store()
+    restored.restore(store_of(*before).rows(RESOURCES))
+    for resource in RESOURCES:
+        restored.apply(Reset(resource, tuple(goal[resource].values())))
+        restored.apply(Synced(resource))
+    assert seen(restored) == seen(store_of(*from_nothing(goal)))
+    assert not any(restored.stale(resource) for resource in RESOURCES)
+
+
+def test_what_was_listed_already_is_not_restored() -> None:
+    new, old = (slice_of(name, "web") for name in ("new", "old"))
+    store = store_of(Reset("endpointslices", (new.object,)), Synced("endpointslices"))
+    store.restore(store_of(old).rows(("endpointslices", "services")))
+    assert list(store.keys("endpointslices")) == [new.object.key]
+    assert (store.stale("endpointslices"), store.stale("services")) == (False, True)
+
+
+def test_what_is_not_there_to_be_listed_any_more_is_gone() -> None:
+    store = Store()
+    pod = Pod(Key("shop", "a"), STAMP, ADDRESSES[:1])
+    store.restore(store_of(Put("pods", pod)).rows(("pods",)))
+    assert store.pods_at("shop", ADDRESSES[0]) == 1
+    assert store.apply(Synced("pods")).pods == {("shop", ADDRESSES[0])}
+    assert (store.count("pods"), store.stale("pods")) == (0, False)
+
+
+def test_rows_given_away_stay_as_they_are() -> None:
+    store = store_of(slice_of("a", "web"))
+    rows = store.rows(("endpointslices",))
+    store.apply(slice_of("b", "web"))
+    assert [*rows["endpointslices"]["shop"]] == ["a"]
+
+
+def test_what_is_no_row_is_told() -> None:
+    with pytest.raises(ValueError, match="services shop/web: "):
+        Store().restore({"services": {"shop": {"web": b"\xc0"}}})
