@@ -16,6 +16,8 @@ from typing import Any, Final
 import structlog
 
 from kdns import __version__
+from kdns.cluster.counters import REPAIRS
+from kdns.cluster.objects import Resource
 from kdns.config.directives.bare import Loop
 from kdns.config.directives.kubernetes import Kubernetes as KubernetesSettings
 from kdns.config.serving import Serving
@@ -30,6 +32,7 @@ from kdns.serve.channel import PatchFrame
 from kdns.serve.control import Control, ControllerStart
 from kdns.serve.link import ControllerLink
 from kdns.serve.signals import LAMEDUCK
+from kdns.sources.status import ResourceStatus
 from kdns.zone.patch import Patch, encode_patch
 
 # How long a page of metrics waits for the workers' reports.
@@ -166,10 +169,16 @@ class Controller:
             for worker in self._workers
         ]
         resources: dict[str, health.ResourceState] = {
-            name: health.ResourceState(status.synced, status.trouble or "")
+            name: health.ResourceState(status.synced, status.trouble or "", self._age_s(name, status))
             for name, status in self.feed.status().items()
         }
-        return _text(*health.readiness(states, resources, verbose="verbose" in query))
+        return _text(
+            *health.readiness(states, resources, max_age_s=self._settings.max_staleness_s, verbose="verbose" in query)
+        )
+
+    def _age_s(self, resource: Resource, status: ResourceStatus) -> float | None:
+        """How long ago what must be known of the resource was last proven; None where that keeps nobody waiting."""
+        return status.age_s if resource in self.feed.required else None
 
     async def _is_looping(self) -> bool:
         """Whether a worker says that forwarded questions come back."""
@@ -217,10 +226,22 @@ class Controller:
             if status.age_s is not None:
                 yield "kdns_freshness_seconds", (resource,), round(status.age_s, 3)
             yield "kdns_relists_total", (resource,), status.counters.relists
+            yield "kdns_store_digest", (resource,), self.feed.compiler.store.digest(resource)
+            yield "kdns_history_resets_total", (resource,), status.counters.rewinds
+            yield from self._audit_samples(resource, status)
             yield "kdns_undecodable_total", (resource,), status.counters.undecodable
             for series, count in status.counters.problems.items():
                 yield "kdns_object_problems_total", series, count
         yield from process_samples()
+
+    @staticmethod
+    def _audit_samples(resource: Resource, status: ResourceStatus) -> Iterator[metrics.Sample]:
+        if status.audit_age_s is not None:
+            yield "kdns_audit_age_seconds", (resource,), round(status.audit_age_s, 3)
+        yield "kdns_audits_total", (resource, "done"), status.counters.audits
+        yield "kdns_audits_total", (resource, "failed"), status.counters.audits_failed
+        for kind in REPAIRS:
+            yield "kdns_audit_repairs_total", (resource, kind), status.counters.repairs[kind]
 
     def _plugins_enabled(self) -> Iterator[metrics.Sample]:
         servers = self._settings.servers

@@ -58,6 +58,7 @@ class Feed:
         """Publish gets each patch, served says the greatest serial that anybody was told before the first."""
         self.wish: Final = wish
         demand = demand_of(wish.reading)
+        self.required: Final = frozenset(demand.required)  # resources without which nothing is published
         self.compiler: Final = Compiler(demand.compile, demand.required)
         self.source: Final = self._make_source(wish.source, demand)
         self._publish = publish
@@ -98,6 +99,7 @@ class Feed:
                 optional=frozenset(("pods",)),
                 decode_options=demand.decode,
                 stamp=self.compiler.store.stamp,
+                keys=self.compiler.store.keys,
                 selectors=demand.selectors,
                 **common,
             )

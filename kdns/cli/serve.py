@@ -15,7 +15,7 @@ import click
 from kdns import __version__
 from kdns.config import flags
 from kdns.config.flags import Flags, Surroundings
-from kdns.config.settings import ManifestSource, SettingsError
+from kdns.config.settings import AUDIT_S, ManifestSource, SettingsError
 
 _FAILURE: Final = 1
 _STDIN: Final = "-"
@@ -49,6 +49,8 @@ def _list(context: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.option("--health", metavar=_ADDRESS, help=f"Where /health is.  [:{flags.HEALTH_PORT}]")
 @click.option("--ready", metavar=_ADDRESS, help=f"Where /ready is.  [:{flags.READY_PORT}]")
 @click.option("--metrics", metavar=_ADDRESS, help=f"Where /metrics is.  [:{flags.METRICS_PORT}]")
+@click.option("--audit-interval", metavar="SECONDS", type=int, help=f"Between two audits; 0 for none.  [{AUDIT_S:.0f}]")
+@click.option("--ready-max-staleness", metavar="SECONDS", type=int, help="Longer unproven fresh, /ready is 503.  [off]")
 @click.option("--log-level", type=click.Choice(flags.LEVELS), default="info", help="How much is logged.  [info]")
 @click.option("-pidfile", "--pidfile", metavar="FILE", help="Write the process id there; the file goes at the end.")
 @click.option("-quiet", "--quiet", is_flag=True, help="Say nothing of the start but what is wrong.")

@@ -7,6 +7,7 @@ from typing import Final
 
 from kdns.cluster.objects import Problem
 
+REPAIRS: Final = ("missing", "outdated", "gone")  # how what was known differed from what there was
 _FIELDS_MAX: Final = 100  # counted apart: users choose some of the names that fields have
 
 
@@ -20,6 +21,9 @@ class Counters:
     reconnects: int = 0  # watches that ended, one way or another
     undecodable: int = 0  # objects and events
     rewinds: int = 0  # the server's history was found to have gone back
+    audits: int = 0  # that came to their end
+    audits_failed: int = 0
+    repairs: Counter[str] = field(default_factory=Counter)  # objects that an audit mended, by how they differed
     problems: Counter[tuple[str, str]] = field(default_factory=Counter)  # by kind and field, without indices
 
     def count(self, problems: Iterable[Problem]) -> None:

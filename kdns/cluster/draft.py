@@ -94,6 +94,13 @@ class Draft:
         """Takes an object out: it went while the list came in."""
         self._forget(key)
 
+    def stamp(self, key: Key) -> Stamp | None:
+        """The state of an object in the list; None where there is none of use."""
+        if key in self._unchanged:
+            return self._known(key)
+        made = self._objects.get(key)
+        return None if made is None else made.stamp
+
     def reset(self) -> Reset:
         """The list, now that it is whole."""
         return Reset(self._resource, tuple(self._objects.values()), frozenset(self._unchanged))

@@ -11,24 +11,24 @@ the server 0.31-0.34 s in pages, 0.47-0.53 s in pages of gzip (6.4 MB), 1.0 s as
 Sources: Kubernetes API Concepts, "Efficient detection of changes"; robustness rules K02-K34, K50.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from kdns.cluster import decode, refusals, targets
+from kdns.cluster.audit import Audit, Beginning
 from kdns.cluster.backoff import Backoff
 from kdns.cluster.counters import Counters
 from kdns.cluster.decode import DecodeError, DecodeOptions
+from kdns.cluster.doubts import REREADS_MAX, Doubts
 from kdns.cluster.draft import Draft, Item, Known, read
+from kdns.cluster.history import is_before, is_of_another_cluster
 from kdns.cluster.objects import Delta, Drop, Key, Object, Problem, Put, Resource, Synced
+from kdns.cluster.patience import LIST_IDLE_S, Patience
 from kdns.cluster.refusals import Refusal
 from kdns.cluster.rereads import Reread, Rereads
 from kdns.cluster.targets import Request
 
-LIST_IDLE_S: Final = 30.0  # without an octet of a list, or of the head of any answer: it has stalled (K04)
-# Servers send a bookmark about once a minute. Without an octet for this long the watch may be dead (K09).
-WATCH_IDLE_S: Final = 100.0
-WATCH_IDLE_UNMARKED_S: Final = 310.0  # from servers that never send any (K10)
 _WATCH_S: Final = (300, 600)  # how long a watch is asked to last, as client-go does
 _LASTED_S: Final = 60.0  # a watch that lived so long came to something, even if nothing happened
 _CLOSED_CAP_S: Final = 5.0  # for watches that end cleanly again and again (K08)
@@ -38,7 +38,6 @@ _RELIST_CAP_S: Final = 30.0  # for lists of which the watch can't go on
 _RELIST_PAUSE_S: Final = 60.0  # between lists made because an event said not even whose it was
 _STREAM_TRIES: Final = 2
 _ERRORS_MAX: Final = 3  # error events in a row after which the place in the history is given up
-_SILENCES_MAX: Final = 2  # in a row after which a server that never sent a bookmark is taken for one that never does
 
 
 class Wait(NamedTuple):
@@ -78,13 +77,17 @@ class Reflector:
         # When last a list was finished, an event or a bookmark came, or a watch went on where one broke off.
         self.freshness: float | None = None
         self.trouble: str | None = None  # one line, None where all is well
+        self.audited_at: float | None = None  # which state was compared last, by an audit that came to its end
+        self.moves = 0  # how often another cluster was found to answer
         self.streaming = False  # whether lines are expected: a watch is open
+        self.doubts: Final = Doubts(self.counters)
         self._known = known
         self._random = random
         self._report = report
         self._options = options
         self._optional = optional
         self._backoff = Backoff(random)
+        self._patience = Patience()
         self._relisting = Backoff(random)  # for places in the history that are lost again and again
         self._mode = _Mode.LIST
         self._due = 0.0  # nothing is asked before
@@ -100,8 +103,6 @@ class Reflector:
         self._came = False  # anything, on this watch
         self._probed = False  # just before this watch
         self._missed = False  # an event said not even whose it was
-        self._marked = False  # a bookmark has come, on any watch
-        self._silences = 0  # in a row
         self._errors = 0  # events, in a row
 
     @property
@@ -109,8 +110,7 @@ class Reflector:
         """How long to wait for the next octet."""
         if not self.streaming or self._mode is _Mode.LIST:
             return LIST_IDLE_S
-        relaxed = not self._marked and self._silences >= _SILENCES_MAX
-        return WATCH_IDLE_UNMARKED_S if relaxed else WATCH_IDLE_S
+        return self._patience.watch_idle_s
 
     def next(self, now: float) -> Request | Wait:
         """The request to send now, or until when to wait. To be called when nothing is open."""
@@ -119,7 +119,7 @@ class Reflector:
         if self._mode is _Mode.WATCH:
             return targets.watch(self.resource, self._version, self._watch_s(), self._selector)
         if self._mode is _Mode.PROBE:
-            return targets.page(self.resource, 1, selector=self._selector)
+            return targets.probe(self.resource, self._selector)
         if self._stream_tries:
             return targets.initial_stream(self.resource, self._watch_s(), self._selector)
         return targets.page(self.resource, self._limit, self._token, self._selector)
@@ -139,7 +139,7 @@ class Reflector:
             self.failed(f"what came is no list: {error}", now)
             return
         if self._mode is _Mode.PROBE:
-            self._compare(page.version)
+            self._compare(page)
             return
         draft = self._drafted()
         self._token = page.token
@@ -191,7 +191,7 @@ class Reflector:
             self._broke_off(f"not an octet for {LIST_IDLE_S:g} s", now)
             return
         self._ended(now)
-        self._silences += 1
+        self._patience.lost()
         self._mode = _Mode.PROBE
         self._due = now
 
@@ -226,6 +226,7 @@ class Reflector:
             return ()
         if not items:
             self.rereads.forget(asked.key)
+            self.doubts.settled(asked.key, None)
             return (Drop(self.resource, asked.key),)
         made = read(self.resource, items[0], self._options)
         if not made.decoded:
@@ -234,7 +235,41 @@ class Reflector:
             return ()
         self.rereads.forget(asked.key)
         self._note(made)
+        self.doubts.settled(asked.key, made.object.stamp if made.object else None)
         return (self._delta(asked.key, made.object),)
+
+    # Audits, beside the watch
+
+    def audit(self, keys: Iterable[Key], now: float) -> Audit | None:
+        """A comparison to be made now with all that is known, by key; none while a list is under way, which is as good."""
+        if self._mode is _Mode.LIST:
+            return None
+        began = Beginning(now, self.counters.lists, self._version)
+        return Audit(self.resource, self._known, keys, self.doubts.left_out(), began, self._selector)
+
+    def audited(self, audit: Audit, now: float) -> None:
+        """An audit has come to its end and had its second look. Few suspects are read again; many, with all else.
+
+        What is open is to be closed where streaming is False then.
+        """
+        if self._mode is _Mode.LIST or audit.began.lists != self.counters.lists:
+            return
+        self.audited_at = audit.began.at
+        suspects = self.doubts.take(audit)
+        if is_before(audit.version, audit.began.version):
+            self._rewind(now)
+        elif not suspects:
+            self.freshness = max(audit.began.at, self.freshness or 0.0)
+        elif len(suspects) > REREADS_MAX:
+            self._relist(now)
+        else:
+            for key in suspects:
+                self.rereads.want(key, now)
+
+    def start_over(self, now: float) -> None:
+        """What is known is another cluster's: lists anew, and trusts none of it. What is open is to be closed."""
+        self._afresh = True
+        self._relist(now)
 
     # Lists
 
@@ -258,7 +293,7 @@ class Reflector:
     def _listed(self, draft: Draft, version: str, now: float) -> Sequence[Delta]:
         """All of a list is there."""
         if self._is_back(version) and not draft.afresh:
-            return self._rewind()
+            return self._rewind(self._due)
         self.counters.relists += bool(self.counters.lists)
         self.counters.lists += 1
         self._listed_at = now
@@ -270,6 +305,7 @@ class Reflector:
         self._mode = _Mode.WATCH
         self._proven(now)
         self._backoff.reset()
+        self.doubts.settle_all(draft.stamp)
         return self._become_synced(draft.reset())
 
     def _become_synced(self, *deltas: Delta) -> Sequence[Delta]:
@@ -288,20 +324,25 @@ class Reflector:
     # The history
 
     def _is_back(self, version: str) -> bool:
-        # Versions are opaque, but those of a resource that are numbers grow.
-        ours = self._version
-        return version.isdecimal() and ours.isdecimal() and int(version) < int(ours)
+        return is_before(version, self._version)
 
-    def _rewind(self) -> Sequence[Delta]:
+    def _rewind(self, due: float) -> Sequence[Delta]:
         """The server's history ends before ours: a backup was restored, or it is another cluster."""
         self.counters.rewinds += 1
         self._afresh = True
-        return self._relist(self._due)
+        return self._relist(due)
 
-    def _compare(self, version: str) -> None:
+    def _recognize(self, made: Item) -> None:
+        if made.head and is_of_another_cluster(self.resource, made.head, self._known(made.head.key)):
+            self.moves += 1
+
+    def _compare(self, page: decode.Page) -> None:
         """A probe told the server's newest version. A watch from a later one would be accepted, and stay silent."""
-        if self._is_back(version):
-            self._rewind()
+        moves = self.moves
+        for raw in page.items:
+            self._recognize(read(self.resource, raw, self._options))
+        if self._is_back(page.version) or self.moves > moves:
+            self._rewind(self._due)
         else:
             self._mode = _Mode.WATCH
             self._probed = True
@@ -316,9 +357,9 @@ class Reflector:
         self._came = True
         if self._mode is _Mode.LIST:
             return self._listed(self._drafted(), bookmark.version, now) if bookmark.initial_events_end else ()
-        self._marked = True
+        self._patience.heard(bookmark=True)
         if self._is_back(bookmark.version):
-            return self._rewind()
+            return self._rewind(self._due)
         self._version = bookmark.version
         self._heard(now)
         return self._make_good(now)
@@ -333,6 +374,7 @@ class Reflector:
         self._version = stamp.version or self._version
         self._heard(now)
         self.rereads.forget(key)
+        self.doubts.heard(key)
         if event.type == "DELETED":
             return (Drop(self.resource, key),)
         self._count(made, now)
@@ -340,7 +382,8 @@ class Reflector:
 
     def _heard(self, now: float) -> None:
         self._came = True
-        self._silences = self._errors = 0
+        self._errors = 0
+        self._patience.heard()
         self._relisting.reset()
         self._proven(now)
 
@@ -358,6 +401,9 @@ class Reflector:
                 self.rereads.want(made.head.key, now)
 
     def _note(self, made: Item) -> None:
+        self._recognize(made)
+        if made.head and made.decoded and made.object is None:
+            self.doubts.note_left_out(made.head)
         self.counters.count(made.problems)
         for problem in made.problems:
             self._report(problem)

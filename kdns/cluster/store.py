@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, get_type_hints
 
 import msgspec
 
+from kdns.cluster.digest import Digest
 from kdns.cluster.objects import (
     RESOURCES,
     Delta,
@@ -56,7 +57,7 @@ def nothing_touched() -> Touched:
 class Store:
     """The objects of one cluster."""
 
-    __slots__ = ("_members", "_pods", "_rows", "_stale", "_synced")
+    __slots__ = ("_digests", "_members", "_pods", "_rows", "_stale", "_synced")
 
     def __init__(self) -> None:
         # By resource, namespace and name: all of the object but its key.
@@ -67,6 +68,7 @@ class Store:
         self._pods: dict[str, dict[bytes, int]] = {}
         self._synced: set[Resource] = set()
         self._stale: set[Resource] = set()  # restored, and not listed since
+        self._digests = {resource: Digest() for resource in RESOURCES}
 
     def apply(self, delta: Delta) -> Touched:
         """Takes the delta in and returns what it touched; nothing where everything is as it was."""
@@ -99,6 +101,7 @@ class Store:
                     except msgspec.MsgspecError as error:
                         raise ValueError(f"{resource} {namespace}/{name}: {error}") from error
                     self._rows[resource].setdefault(namespace, {})[name] = row
+                    self._digests[resource].add(namespace, name, row)
                     self._changed(None, new, nothing_touched())
             self._synced.add(resource)
             self._stale.add(resource)
@@ -155,6 +158,10 @@ class Store:
         """How many objects of the resource there are."""
         return sum(len(rows) for rows in self._rows[resource].values())
 
+    def digest(self, resource: Resource) -> int:
+        """A number of 52 bits that is the same exactly where the objects of the resource are, as good as surely."""
+        return self._digests[resource].value
+
     def keys(self, resource: Resource) -> Iterator[Key]:
         """The keys of all objects of the resource; the store mustn't change meanwhile."""
         for namespace, rows in self._rows[resource].items():
@@ -195,6 +202,9 @@ class Store:
         before = self._row(resource, key)
         if row != before:
             self._rows[resource].setdefault(key.namespace, {})[key.name] = row
+            self._digests[resource].add(key.namespace, key.name, row)
+            if before is not None:
+                self._digests[resource].remove(key.namespace, key.name, before)
             self._changed(None if before is None else _object(resource, key, before), new, touched)
 
     def _drop(self, resource: Resource, key: Key, touched: Touched) -> None:
@@ -202,6 +212,7 @@ class Store:
         if row is not None:
             rows = self._rows[resource][key.namespace]
             del rows[key.name]
+            self._digests[resource].remove(key.namespace, key.name, row)
             if not rows:
                 del self._rows[resource][key.namespace]
             self._changed(_object(resource, key, row), None, touched)

@@ -10,6 +10,7 @@ all other objects out. Source: Kubernetes API Concepts, "Efficient detection of 
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
+from kdns.cluster.history import KUBE_SYSTEM
 from kdns.cluster.objects import Key, Resource
 
 PAGE_LIMIT: Final = 500  # objects
@@ -20,6 +21,7 @@ class Request(NamedTuple):
 
     target: str
     watch: bool
+    heads: bool = False  # only the metadata of objects is wanted
 
 
 class _Api(NamedTuple):
@@ -39,6 +41,16 @@ def page(resource: Resource, limit: int, token: str = "", selector: str = "") ->
     """A page of the list of all objects; token, from the page before, continues it."""
     query = {"limit": str(limit), **({"continue": token} if token else {}), **_selected(selector)}
     return _request(resource, query, watch=False)
+
+
+def heads(resource: Resource, token: str = "", selector: str = "") -> Request:
+    """A page of the list of all objects, of which only the metadata is wanted."""
+    return page(resource, PAGE_LIMIT, token, selector)._replace(heads=True)
+
+
+def probe(resource: Resource, selector: str = "") -> Request:
+    """A list of one object, for its version's sake; of namespaces that which tells one cluster from another."""
+    return one(resource, KUBE_SYSTEM, selector) if resource == "namespaces" else page(resource, 1, selector=selector)
 
 
 def initial_stream(resource: Resource, timeout_s: int, selector: str = "") -> Request:

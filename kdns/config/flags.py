@@ -35,6 +35,9 @@ CONCURRENT_MAX: Final = 1000  # and max_concurrent 1000
 WORKERS_MAX: Final = 64
 PODS: Final[tuple[PodsMode, ...]] = get_args(PodsMode)
 PODS_DEFAULT: Final[PodsMode] = "insecure"
+AUDIT_RANGE_S: Final = (10, 86400)
+# A watch that only seems alive is noticed after 100 s, so that freshness goes unproven for as long though nothing is wrong.
+STALENESS_RANGE_S: Final = (120, 86400)
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 _REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
@@ -68,6 +71,8 @@ class Flags:
     metrics: str | None = None
     pidfile: str | None = None
     quiet: bool = False
+    audit_interval: int | None = None
+    ready_max_staleness: int | None = None
 
 
 class Surroundings(NamedTuple):
@@ -109,6 +114,7 @@ def serving(flags: Flags, around: Surroundings) -> tuple[Serving, tuple[str, ...
         log_level=flags.log_level,
         pidfile=flags.pidfile,
         quiet=flags.quiet,
+        max_staleness_s=float(flags.ready_max_staleness or 0),
     ), tuple(warnings)
 
 
@@ -131,6 +137,7 @@ def serving_servers(flags: Flags, around: Surroundings, servers: Servers) -> Ser
         log_level=flags.log_level,
         pidfile=flags.pidfile,
         quiet=flags.quiet,
+        max_staleness_s=float(flags.ready_max_staleness or 0),
         lameduck_s=max((each.lameduck_s for each in health), default=0.0),
     )
 
@@ -191,6 +198,17 @@ def check_combination(flags: Flags) -> None:
         raise SettingsError("--manifests: found it beside --kubeconfig, expected one of them")
     if flags.manifests and flags.context is not None:
         raise SettingsError("--context: found it beside --manifests, expected it beside --kubeconfig")
+    _check_seconds(flags, "--audit-interval", flags.audit_interval, AUDIT_RANGE_S)
+    _check_seconds(flags, "--ready-max-staleness", flags.ready_max_staleness, STALENESS_RANGE_S)
+
+
+def _check_seconds(flags: Flags, flag: str, seconds: int | None, within: tuple[int, int]) -> None:
+    """Raises SettingsError unless the seconds are 0 or within the range, and there is an API server."""
+    least, most = within
+    if seconds is not None and flags.manifests:
+        raise SettingsError(f"{flag}: found it beside --manifests, expected it for a cluster with an API server")
+    if seconds and not least <= seconds <= most:
+        raise SettingsError(f"{flag} {seconds}: expected 0, or {least} to {most} seconds")
 
 
 def _probes(flags: Flags, otherwise: Probes) -> Probes:
@@ -211,9 +229,13 @@ def _source_of(kubernetes: Kubernetes, flags: Flags, around: Surroundings) -> Cl
     """Where the cluster is read: what a flag says, what the directive says, then as without a Corefile."""
     said = source_of(kubernetes)
     if not flags.manifests and flags.kubeconfig is None and (said.kubeconfig or said.endpoint):
-        return said
+        return _audited(said, flags)
     found = _source(flags, around)
     return replace(found, limits=said.limits) if isinstance(found, ClusterSource) else found
+
+
+def _audited(source: ClusterSource, flags: Flags) -> ClusterSource:
+    return source if flags.audit_interval is None else replace(source, audit_s=float(flags.audit_interval))
 
 
 def _source(flags: Flags, around: Surroundings) -> ClusterSource | ManifestSource:
@@ -221,11 +243,11 @@ def _source(flags: Flags, around: Surroundings) -> ClusterSource | ManifestSourc
     if flags.manifests:
         return ManifestSource(flags.manifests)
     if flags.kubeconfig is not None:
-        return ClusterSource(flags.kubeconfig, flags.context)
+        return _audited(ClusterSource(flags.kubeconfig, flags.context), flags)
     if around.in_pod and flags.context is None:
-        return ClusterSource()
+        return _audited(ClusterSource(), flags)
     if around.kubeconfig:
-        return ClusterSource(around.kubeconfig, flags.context)
+        return _audited(ClusterSource(around.kubeconfig, flags.context), flags)
     raise SettingsError(_NO_SOURCE)
 
 

@@ -76,6 +76,9 @@ class Serving:
     probes: Probes
     workers: int
     log_level: str = "info"
+    max_staleness_s: float = (
+        0.0  # for so long the cluster's freshness may go unproven before /ready says no; 0: for ever
+    )
     lameduck_s: float = 0.0  # for so long questions are answered after the signal to stop
     pidfile: str | None = None  # where the supervisor writes its process id
     quiet: bool = False  # says nothing of the start but what is wrong

@@ -39,6 +39,7 @@ class ApiLimits(NamedTuple):
 
 
 UNLIMITED: Final = ApiLimits()
+AUDIT_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class ClusterSource:
     context: str | None = None
     endpoint: ApiEndpoint | None = None
     limits: ApiLimits = UNLIMITED
+    audit_s: float = AUDIT_S  # between two comparisons of what is known with what is there; 0 for none
 
 
 @dataclass(frozen=True, slots=True)

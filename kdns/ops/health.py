@@ -3,7 +3,8 @@
 Health is 200 as long as somebody is there to say so: a kubelet that restarts the server
 because the cluster is in trouble makes the trouble worse. Readiness is what each worker
 reports to serve, never a ping; its body is CoreDNS': "OK", or the sorted comma list of the
-plugins that aren't ready. With verbose a line each says what is missing and why.
+plugins that aren't ready, and a line for each resource whose last proof of freshness is too long ago, where there is a
+limit. With verbose a line each says what is missing and why.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ class ResourceState(NamedTuple):
 
     synced: bool
     reason: str = ""  # in words for an operator, empty where there is nothing to say
+    age_s: float | None = None  # since the last proof that it is current; None before, and where that doesn't matter
 
 
 def health() -> tuple[int, str]:
@@ -36,22 +38,37 @@ def readiness(
     resources: Mapping[str, ResourceState],
     *,
     revision: int = 0,
+    max_age_s: float = 0.0,
     verbose: bool = False,
 ) -> tuple[int, str]:
     """Status and body of /ready: 200 once every resource is synced and every worker serves the synced index.
 
-    None stands for a worker that isn't there or hasn't spoken yet; revision is the least that a worker must have.
+    None stands for a worker that isn't there or hasn't spoken yet; revision is the least that a worker must have, and
+    max_age_s how long ago the last proof of a resource's freshness may be; 0 for any time.
     """
-    parts = [_resource(name, state) for name, state in sorted(resources.items())]
+    parts = [_resource(name, state, max_age_s) for name, state in sorted(resources.items())]
+    stale = [line for name, state in sorted(resources.items()) if (line := _staleness(name, state, max_age_s))]
     parts += [_worker(number, state, revision) for number, state in enumerate(workers)]
     ready = bool(workers) and bool(resources) and all(fine for fine, _ in parts)
     status, body = (200, "OK") if ready else (503, PLUGIN)
+    if stale and not verbose:
+        body = "\n".join((body, *stale))
     if verbose:
         body = "".join(f"{line}\n" for line in (body, *(line for _, line in parts)))
     return status, body
 
 
-def _resource(name: str, state: ResourceState) -> tuple[bool, str]:
+def _staleness(name: str, state: ResourceState, max_age_s: float) -> str:
+    """Why a resource is too old to be relied on; empty where it isn't."""
+    if not max_age_s or state.age_s is None or state.age_s <= max_age_s:
+        return ""
+    why = f": {state.reason}" if state.reason else ""
+    return f"{name}: not proven fresh for {state.age_s:.0f} s, at most {max_age_s:g} s are allowed{why}"
+
+
+def _resource(name: str, state: ResourceState, max_age_s: float) -> tuple[bool, str]:
+    if stale := _staleness(name, state, max_age_s):
+        return False, stale
     said = "synced" if state.synced else "not synced"
     return state.synced, f"{name}: {said}: {state.reason}" if state.reason else f"{name}: {said}"
 

@@ -110,6 +110,15 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("kdns_synced", "gauge", "1 if the resource has been listed whole.", ("resource",)),
     Family("kdns_objects", "gauge", "Objects held.", ("resource",)),
     Family("kdns_relists_total", "counter", "Lists after the first.", ("resource",)),
+    Family("kdns_history_resets_total", "counter", "Times the server's history had gone back.", ("resource",)),
+    Family("kdns_store_digest", "gauge", "A number that is the same wherever the objects are.", ("resource",)),
+    Family(
+        "kdns_audits_total", "counter", "Comparisons of all objects with the API server's.", ("resource", "outcome")
+    ),
+    Family(
+        "kdns_audit_repairs_total", "counter", "Objects that an audit found wrong and mended.", ("resource", "kind")
+    ),
+    Family("kdns_audit_age_seconds", "gauge", "Time since the last audit that came to its end.", ("resource",)),
     Family("kdns_undecodable_total", "counter", "Events and objects that couldn't be read.", ("resource",)),
     Family("kdns_object_problems_total", "counter", "Parts of objects left out because invalid.", ("kind", "field")),
     # The workers

@@ -12,3 +12,4 @@ class ResourceStatus(NamedTuple):
     age_s: float | None  # since the last proof that what is known is current; None before the first
     trouble: str | None  # what keeps it from being current, in one line for an operator; None where all is well
     counters: Counters = Counters()  # nobody adds to this one
+    audit_age_s: float | None = None  # since the last audit that came to its end; None before, and where there are none

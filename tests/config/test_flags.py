@@ -160,6 +160,32 @@ def test_the_source_is_flag_then_pod_then_environment(
     assert made(around, **flags).source == expected
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(None, 600.0), (0, 0.0), (10, 10.0), (86400, 86400.0)])
+def test_audits_are_every_ten_minutes_unless_said_otherwise(seconds: int | None, expected: float) -> None:
+    for around in (AROUND._replace(in_pod=True), AROUND._replace(kubeconfig="k")):
+        source = made(around, manifests=(), audit_interval=seconds).source
+        assert isinstance(source, ClusterSource)
+        assert source.audit_s == expected
+
+
+@pytest.mark.parametrize(
+    ("flag", "seconds", "expected"),
+    [
+        ("audit_interval", 9, "--audit-interval 9: expected 0, or 10 to 86400 seconds"),
+        ("audit_interval", -1, "--audit-interval -1: expected 0, or 10 to 86400 seconds"),
+        ("ready_max_staleness", 119, "--ready-max-staleness 119: expected 0, or 120 to 86400 seconds"),
+    ],
+)
+def test_seconds_out_of_range_are_refused(flag: str, seconds: int, expected: str) -> None:
+    given: dict[str, Any] = {flag: seconds}
+    assert refused(manifests=(), kubeconfig="a", **given) == expected
+
+
+def test_staleness_is_no_reason_unless_it_is_asked_for() -> None:
+    assert made(manifests=(), kubeconfig="a").max_staleness_s == 0
+    assert made(manifests=(), kubeconfig="a", ready_max_staleness=300).max_staleness_s == 300
+
+
 def test_no_source_names_the_three_ways() -> None:
     message = refused(manifests=())
     assert all(way in message for way in ("--kubeconfig", "KUBECONFIG", "--manifests", "in a pod"))
@@ -172,6 +198,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"zone": "."}, "--zone .: found the root, expected a zone such as cluster.local"),
     ({"ttl": -1}, "--ttl -1: expected 0 to 3600 seconds"),
     ({"ttl": 3601}, "--ttl 3601: expected 0 to 3600 seconds"),
+    (
+        {"audit_interval": 60},
+        "--audit-interval: found it beside --manifests, expected it for a cluster with an API server",
+    ),
     ({"workers": "0"}, "--workers 0: expected auto, or a number from 1 to 64"),
     ({"workers": "65"}, "--workers 65: expected auto, or a number from 1 to 64"),
     ({"workers": "two"}, "--workers two: expected auto, or a number from 1 to 64"),
@@ -286,6 +316,7 @@ def test_pages_are_where_the_corefile_s_blocks_say_unless_a_flag_does() -> None:
         ("kubeconfig /a", {}, ClusterSource("/a", None)),
         ("kubeconfig /a", {"kubeconfig": "b"}, ClusterSource("b", None)),
         ("", {"kubeconfig": "b"}, ClusterSource("b", None)),
+        ("kubeconfig /a", {"audit_interval": 60}, ClusterSource("/a", None, audit_s=60.0)),
     ],
 )
 def test_the_cluster_is_that_of_the_flags_or_the_directive(inside: str, flags: dict[str, Any], expected: Any) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from kdns.cluster import patience, refusals, targets
 from kdns.cluster import reflector as reflector_module
-from kdns.cluster import refusals, targets
 from kdns.cluster.decode import DecodeOptions
 from kdns.cluster.objects import RESOURCES, Delta, EndpointSlice, Key, Object, Problem, Resource, Service
 from kdns.cluster.store import Store
@@ -42,6 +42,7 @@ class Seen:
             optional=optional,
             decode_options=DecodeOptions(),
             stamp=self.store.stamp,
+            keys=self.store.keys,
             emit=self._emit,
             report=self.problems.append,
             log=self,
@@ -255,7 +256,7 @@ def test_a_connection_that_breaks_is_taken_up_without_another_list(namespace: La
 
 
 def test_a_connection_that_only_seems_alive_is_replaced(namespace: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reflector_module, "WATCH_IDLE_S", 1.0)
+    monkeypatch.setattr(patience, "WATCH_IDLE_S", 1.0)
 
     async def scenario() -> None:
         async with Gate(namespace.port) as gate, watching(through(namespace, gate)) as seen:

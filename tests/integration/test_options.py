@@ -52,6 +52,7 @@ class Served:
             optional=frozenset(("pods",)),
             decode_options=demand.decode,
             stamp=self.compiler.store.stamp,
+            keys=self.compiler.store.keys,
             emit=self._emit,
             report=print,
             log=self,

@@ -53,3 +53,20 @@ worker 2: no index yet
 worker 3: not running
 """
     assert readiness(workers, resources, revision=7, verbose=True) == (503, expected)
+
+
+def aged(age_s: float | None, reason: str = "") -> dict[str, ResourceState]:
+    return {"services": ResourceState(synced=True, reason=reason, age_s=age_s), "pods": ResourceState(synced=True)}
+
+
+@pytest.mark.parametrize(("age_s", "limit_s"), [(1e9, 0.0), (300.0, 300.0), (None, 300.0)])
+def test_ready_while_the_last_proof_of_freshness_is_within_the_limit(age_s: float | None, limit_s: float) -> None:
+    assert readiness([SERVING], aged(age_s), max_age_s=limit_s) == (200, "OK")
+
+
+def test_not_ready_once_freshness_went_unproven_for_too_long_and_why() -> None:
+    said = "services: not proven fresh for 301 s, at most 300 s are allowed: connection refused"
+    states = aged(300.6, "connection refused")
+    assert readiness([SERVING], states, max_age_s=300.0) == (503, f"kubernetes\n{said}")
+    _, body = readiness([SERVING], states, max_age_s=300.0, verbose=True)
+    assert body.splitlines() == ["kubernetes", "pods: synced", said, "worker 0: serves revision 7"]

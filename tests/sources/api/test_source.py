@@ -55,6 +55,7 @@ class Observed:
             optional=frozenset(("services",)) if optional else frozenset[Resource](),
             decode_options=DecodeOptions(),
             stamp=lambda _, key: self.cluster.stamp(key),
+            keys=lambda _: tuple(self.cluster.objects),
             emit=self.emit,
             report=self.cluster.problems.append,
             log=self,
@@ -149,7 +150,7 @@ def test_the_next_page_is_asked_for_before_one_is_decoded() -> None:
 
     async def ahead() -> None:
         async with serving(second) as server, asyncio.TaskGroup() as beside:
-            feed = Observed(server, optional=False).source._feeds["services"]
+            feed = Observed(server, optional=False).source._hands["services"]
             items = (service(f"s{number}", number) for number in range(10_000))
             await feed._page(page(9, *items, token="t"), beside)
             came.append(len(server.requests))
@@ -314,7 +315,7 @@ def test_others_get_their_turn_while_a_page_is_decoded() -> None:
                 await asyncio.sleep(0)
 
         async with serving(stalls) as server, asyncio.TaskGroup() as beside:
-            feed = Observed(server, optional=False).source._feeds["services"]
+            feed = Observed(server, optional=False).source._hands["services"]
             task = asyncio.create_task(others())
             await feed._page(whole, beside)
             task.cancel()
