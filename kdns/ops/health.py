@@ -44,12 +44,13 @@ def readiness(
     """Status and body of /ready: 200 once every resource is synced and every worker serves the synced index.
 
     None stands for a worker that isn't there or hasn't spoken yet; revision is the least that a worker must have, and
-    max_age_s how long ago the last proof of a resource's freshness may be; 0 for any time.
+    max_age_s how long ago the last proof of a resource's freshness may be; 0 for any time. Where no cluster is read
+    there are no resources, and none is waited for.
     """
     parts = [_resource(name, state, max_age_s) for name, state in sorted(resources.items())]
     stale = [line for name, state in sorted(resources.items()) if (line := _staleness(name, state, max_age_s))]
     parts += [_worker(number, state, revision) for number, state in enumerate(workers)]
-    ready = bool(workers) and bool(resources) and all(fine for fine, _ in parts)
+    ready = bool(workers) and all(fine for fine, _ in parts)
     status, body = (200, "OK") if ready else (503, PLUGIN)
     if stale and not verbose:
         body = "\n".join((body, *stale))

@@ -30,9 +30,13 @@ def test_not_ready_while_a_worker_lacks_the_index(workers: list[WorkerState | No
     assert readiness(workers, SYNCED, revision=7) == (503, "kubernetes")
 
 
-@pytest.mark.parametrize("resources", [{}, {"services": ResourceState(synced=False)}])
-def test_not_ready_while_a_resource_is_not_synced(resources: dict[str, ResourceState]) -> None:
-    assert readiness([SERVING], resources) == (503, "kubernetes")
+def test_not_ready_while_a_resource_is_not_synced() -> None:
+    assert readiness([SERVING], SYNCED | {"services": ResourceState(synced=False)}) == (503, "kubernetes")
+
+
+def test_ready_without_a_cluster_once_the_workers_are() -> None:
+    assert readiness([SERVING], {}) == (200, "OK")
+    assert readiness([None], {}) == (503, "kubernetes")
 
 
 def test_verbose_says_what_is_missing_and_why_in_a_line_each() -> None:
