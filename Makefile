@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench pages clean
+.PHONY: help run test check bench pages kit clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ bench: $(VENV)/.installed-dev ## measure, and print with what (BENCH=--quick for
 
 pages: $(VENV)/.installed-dev ## write the parts of the reference that are made from the table of directives
 	$(BIN)/python -m tests.repository.pages
+
+kit: $(VENV)/.installed-dev ## write the parts of manifests/ and charts/ that are made from others (needs kubectl)
+	$(BIN)/python -m tests.kit.render
 
 clean: ## take away the virtual environment and what tools left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -19,6 +19,7 @@ from tests.repository.documents import DOCUMENTS
 from tests.server import Server, until
 
 PORT = re.compile(r"(?<=-p )1053\b|(?<=127\.0\.0\.1:)1053\b")
+ELSEWHERE = re.compile(r" @(?!127\.0\.0\.1\b)")  # a server of the reader's
 QUESTION = re.compile(r"`(\S+)` ([A-Z]+)")
 ANSWER = re.compile(r"`([^`]+)`|\b(NXDOMAIN|NODATA|SERVFAIL|REFUSED)\b")
 
@@ -36,7 +37,7 @@ def dig_lines(document: str, text: str) -> Iterator[Shown]:
     for block in (*documents.blocks(text), *documents.indented(text)):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:] if "$ " in block else block.splitlines():
             command, *output = part.strip().splitlines() or [""]
-            if command.startswith("dig "):
+            if command.startswith("dig ") and ELSEWHERE.search(command) is None:
                 yield Shown(document, command, tuple(output))
 
 
@@ -94,6 +95,9 @@ def test_every_form_of_a_dig_line_is_found() -> None:
         Shown("a.md", "dig +short a", ("1", "2")),
         Shown("a.md", "dig b", ()),
         Shown("a.md", "dig c", ()),
+    ]
+    assert list(dig_lines("a.md", "```sh\ndig @10.96.0.10 a\ndig @127.0.0.1 -p 1053 b\n```\n")) == [
+        Shown("a.md", "dig @127.0.0.1 -p 1053 b", ())
     ]
 
 
