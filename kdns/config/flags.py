@@ -125,7 +125,7 @@ def serving_servers(flags: Flags, around: Surroundings, servers: Servers) -> Ser
     found = [each for block in blocks for each in block.each(Kubernetes)]
     health = [each for block in blocks for each in block.each(Health)]
     probes = Probes(
-        health=tuple(dict.fromkeys(each.address for each in health)),
+        health=tuple(dict.fromkeys(each for block in blocks for each in _health(block))),
         ready=tuple(dict.fromkeys(each.address for block in blocks for each in block.each(Ready))),
         metrics=tuple(dict.fromkeys(each.address for block in blocks for each in block.each(Prometheus))),
     )
@@ -140,6 +140,13 @@ def serving_servers(flags: Flags, around: Surroundings, servers: Servers) -> Ser
         max_staleness_s=float(flags.ready_max_staleness or 0),
         lameduck_s=max((each.lameduck_s for each in health), default=0.0),
     )
+
+
+def _health(block: Block) -> list[Address]:
+    """Where a block's lines say that /health is: where any says so, or at one port if there are lines and none does."""
+    lines = block.each(Health)
+    said = [each.address for each in lines if each.address is not None]
+    return said or [Address("", HEALTH_PORT)][: len(lines)]
 
 
 def port_of(flags: Flags) -> int:

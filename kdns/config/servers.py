@@ -13,7 +13,7 @@ from kdns.config.clusters import disagreements
 from kdns.config.directives.bare import Whoami
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.log import Log
-from kdns.config.directives.places import Bind, Bound, Tls
+from kdns.config.directives.places import Bind, Bound
 from kdns.config.directives.view import View
 from kdns.config.keys import Key, parse
 from kdns.config.serving import ALL_ADDRESSES, Block, Listener, Route, Scheme, Servers
@@ -85,7 +85,7 @@ class _Reading:
         self.clusters += zip(lines, read.each(Kubernetes), strict=False)
         hosts = self._hosts(read, block.keys[0])
         for key in keys:
-            if key.scheme == "tls" and read.first(Tls) is None:
+            if key.scheme == "tls" and not any(line.name.text == "tls" for line in block.directives):
                 self._report(key.token, "found no tls in this server block", "write tls CERT KEY")
             port = self._place.port if key.port is None else key.port
             for host in hosts:
@@ -130,16 +130,21 @@ class _Reading:
         binds = block.each(Bind)
         if not binds:
             return (ALL_ADDRESSES,)
-        left_out = {host for bind in binds for each in bind.exceptions for host in self._addresses(each)}
-        hosts: dict[str, None] = {}
-        for bound in (each for bind in binds for each in bind.to):
-            addresses = self._addresses(bound)
-            if not addresses:
-                self._report(token, f'bind: found no interface "{bound.name}" with an address', severity=WARNING)
-            hosts.update(dict.fromkeys(host for host in addresses if host not in left_out))
+        hosts = dict.fromkeys(host for bind in binds for host in self._bound(bind, token))
         if not hosts:
             self._report(token, "bind: found no address to listen on")
         return tuple(hosts)
+
+    def _bound(self, bind: Bind, token: Token) -> list[str]:
+        """The addresses of one line, but for those that this line leaves out."""
+        left_out = {host for each in bind.exceptions for host in self._addresses(each)}
+        hosts: list[str] = []
+        for bound in bind.to:
+            addresses = self._addresses(bound)
+            if not addresses:
+                self._report(token, f'bind: found no interface "{bound.name}" with an address', severity=WARNING)
+            hosts += (host for host in addresses if host not in left_out)
+        return hosts
 
     def _addresses(self, bound: Bound) -> Sequence[str]:
         return self._place.addresses_of(bound.name) if bound.is_interface else (bound.name,)

@@ -92,6 +92,7 @@ _TABLE: Final[tuple[Family, ...]] = (
         "When the file in use was written, in seconds since 1970.",
         common=True,
     ),
+    Family("coredns_dns64_requests_translated_total", "counter", "Replies with addresses made by dns64.", ("server",)),
     Family("coredns_local_localhost_requests_total", "counter", "Questions for localhost as a part of a name."),
     Family("coredns_proxy_request_duration_seconds", "histogram", "From a try's question to its reply.", _PROXY),
     Family("coredns_proxy_healthcheck_failures_total", "counter", "Probes without a reply.", ("proxy_name", "to")),
@@ -128,6 +129,8 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("kdns_memo_hits_total", "counter", "Questions answered with a remembered reply."),
     Family("kdns_dropped_total", "counter", "Messages left without a reply.", ("reason",)),
     Family("kdns_connections_closed_total", "counter", "TCP connections that ended, by why.", ("reason",)),
+    Family("kdns_log_lines_written_total", "counter", "Lines of log and errors that were written."),
+    Family("kdns_log_lines_dropped_total", "counter", "Lines of log and errors that nobody read in time."),
     # Forwarding
     Family("kdns_forward_tries_total", "counter", "Questions sent to an upstream, retries included.", ("to",)),
     Family("kdns_forward_failures_total", "counter", "Tries that brought no usable reply.", ("to", "reason")),

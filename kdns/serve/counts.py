@@ -5,9 +5,10 @@ The hot path adds to cells; here, when the controller asks, cells become named s
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from kdns.dns import types
+from kdns.ops.lines import Lines
 from kdns.ops.metrics import FAMILIES, OTHER, Counts
 from kdns.serve import udp
 from kdns.serve.blocks import Working
@@ -17,6 +18,8 @@ from kdns.steps import cache as cache_step
 from kdns.steps import forward as forward_step
 from kdns.steps.forward import Forward
 
+_TRANSLATOR: Final = "dns64"  # the name of a step that is imported only where there is one
+
 _Total: TypeAlias = "Counter[tuple[str, tuple[str, ...]]]"
 
 
@@ -25,6 +28,7 @@ def counts(
     doors: Iterable[udp.Door],
     streams: Iterable[StreamServer],
     blocks: Iterable[tuple[str, Working]],
+    lines: Lines | None = None,
 ) -> Counts:
     """Everything counted so far, since the worker's start; blocks each with a listener that leads to it, as metrics name that."""
     total: _Total = Counter()
@@ -41,6 +45,9 @@ def counts(
             total["kdns_connections_closed_total", (reason,)] += count
     for server, block in blocks:
         _count_steps(server, block, total)
+    if lines is not None:
+        total["kdns_log_lines_written_total", ()] += lines.written
+        total["kdns_log_lines_dropped_total", ()] += lines.dropped
     return total
 
 
@@ -55,6 +62,8 @@ def _count_door(responder: Responder, total: _Total) -> None:
         kind = types.TYPE_NAMES.get(qtype, OTHER)
         total["coredns_dns_requests_total", (door.server, zone, view, door.transport, door.family, kind)] += count
         total["coredns_dns_responses_total", (door.server, zone, view, types.rcode_text(rcode), by)] += count
+        if by == _TRANSLATOR:
+            total["coredns_dns64_requests_translated_total", (door.server,)] += count
         if by == cache_step.NAME:
             hit = "denial" if rcode or empty else "success"
             total["coredns_cache_hits_total", (door.server, hit, zone, view)] += count

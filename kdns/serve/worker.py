@@ -205,7 +205,7 @@ class Worker:
 
     def report(self) -> bytes:
         """As Keeper.report."""
-        return encode_report(counts(self._responders, self._doors, self._streams, self._served_blocks()))
+        return encode_report(counts(self._responders, self._doors, self._streams, self._served_blocks(), self._lines))
 
     def _served_blocks(self) -> Iterator[tuple[str, Working]]:
         """Each block with the first listener that leads to it."""

@@ -309,6 +309,22 @@ def test_pages_are_where_the_corefile_s_blocks_say_unless_a_flag_does() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "at"),
+    [
+        ("health", [8080]),
+        ("health :1\nhealth :2", [1, 2]),
+        ("health :1\nhealth {\nlameduck 5s\n}", [1]),
+        ("health {\nlameduck 5s\n}\nhealth :1 {\nlameduck 3s\n}", [1]),
+        ("health\nhealth {\nlameduck 5s\n}", [8080]),
+    ],
+)
+def test_each_line_of_health_counts(lines: str, at: list[int]) -> None:
+    found = beside_corefile(f". {{\n{lines}\n}}")
+    assert found.probes.health == tuple(Address("", port) for port in at)
+    assert found.lameduck_s == (5.0 if "5s" in lines else 0.0)
+
+
+@pytest.mark.parametrize(
     ("inside", "flags", "expected"),
     [
         ("", {"manifests": ("examples",)}, ManifestSource(("examples",))),

@@ -53,6 +53,11 @@ def shown(text: str, port: int = 53) -> dict[str, list[str]]:
             ". {\nbind eth9 {\nexcept fd00::9\n}\nwhoami\n}", {"dns://10.9.0.1:53": [". 0"]}, id="an interface"
         ),
         pytest.param(
+            ". {\nbind eth9 {\nexcept fd00::9 10.9.0.1\n}\nbind 10.9.0.1 {\nexcept ::1\n}\nwhoami\n}",
+            {"dns://10.9.0.1:53": [". 0"]},
+            id="except is for its own line",
+        ),
+        pytest.param(
             ". {\nbind 127.0.0.1\nwhoami\n}\n. {\nbind 127.0.0.2\nwhoami\n}",
             {"dns://127.0.0.1:53": [". 0"], "dns://127.0.0.2:53": [". 1"]},
             id="told apart by bind",
@@ -80,6 +85,8 @@ def test_listeners_and_routes(text: str, expected: dict[str, list[str]]) -> None
         ),
         ("https://. {\nwhoami\n}", [(1, 1, "found the scheme https://, which kdns doesn't speak")]),
         ("tls://. {\nwhoami\n}", [(1, 1, "found no tls in this server block")]),
+        ("tls://. {\ntls a.pem\nwhoami\n}", [(2, 10, "tls: found the end of the line, expected KEY, ")]),
+        ("tls://. {\ntls a.pem b.pem {\nacme\n}\nwhoami\n}", [(3, 1, 'kdns has no option "acme" of tls')]),
         (
             ". {\nbind nowhere\nwhoami\n}",
             [

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import SystemRandom
 
 import dns.flags
@@ -16,6 +17,7 @@ from kdns.dns import types
 from kdns.dns.names import ROOT, from_text
 from kdns.dns.records import Answer
 from kdns.dns.reply import udp_limit
+from kdns.ops.lines import Lines
 from kdns.ops.metrics import decode_report, encode_report, render
 from kdns.serve.blocks import Working
 from kdns.serve.counts import counts
@@ -28,8 +30,10 @@ from kdns.steps.cache import Cache
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Step, compose
 from kdns.steps.forward import Forward
 from kdns.zone.entry import Owner
+from kdns.zone.index import Index
 from tests.serve.conversation import Answers, connect, ends, serving, until, virtually
 from tests.serve.routed import everywhere
+from tests.serve.served import Served
 from tests.steps.cached import Logged
 from tests.steps.forwarding import Noted, to
 from tests.steps.upstream_texts import reply, soa
@@ -123,6 +127,46 @@ def test_remembered_replies_count_as_questions_and_as_hits() -> None:
         ("coredns_panics_total", ()): 0,
         ("kdns_memo_hits_total", ()): 8,
         ("kdns_memo_entries", ()): 1,
+    }
+
+
+def test_what_acl_lets_pass_counts_each_time_though_it_is_asked_again() -> None:
+    served = Served(
+        '. {\nacl {\nblock type MX\n}\ntemplate ANY ANY {\nanswer "{{ .Name }} 60 A 192.0.2.1"\n}\n}', Index()
+    )
+    for transport in ("udp", "tcp", "udp", "udp", "tcp"):
+        served.ask("a.example.", transport=transport)
+        served.ask("a.example.", "MX", transport=transport)
+    counted = counts([served.udp, served.tcp], [], [], [("dns://:53", served.blocks[0])])
+    assert counted["coredns_acl_allowed_requests_total", ("dns://:53", "")] == 5
+    assert counted["coredns_acl_blocked_requests_total", ("dns://:53", ".", "")] == 5
+
+
+def test_replies_with_made_addresses_count_remembered_ones_too() -> None:
+    made = "{{ .Name }} 60 A 192.0.2.1"
+    served = Served(
+        f'. {{\ndns64 {{\nallow_ipv4\n}}\ntemplate IN A {{\nanswer "{made}"\n}}\ntemplate IN AAAA\n}}', Index()
+    )
+    for name in ("a.example.", "a.example.", "a.example.", "b.example."):
+        assert str(served.ask(name, "AAAA").answer[0][0]) == "64:ff9b::c000:201"
+        served.ask(name, "A")
+    counted = counts([served.udp], [], [], [("dns://:53", served.blocks[0])])
+    assert counted["coredns_dns64_requests_translated_total", ("dns://:53",)] == 4
+    assert "coredns_dns64_requests_translated_total" in render(
+        (name, labels, value) for (name, labels), value in counted.items()
+    )
+
+
+def test_lines_are_counted_as_written_or_dropped(tmp_path: Path) -> None:
+    loop = asyncio.new_event_loop()
+    with (tmp_path / "log").open("wb") as out:
+        lines = Lines(out.fileno(), loop)
+        lines.add("a\nb\n")
+        lines.close()
+    loop.close()
+    assert counts([], [], [], [], lines) == {
+        ("kdns_log_lines_written_total", ()): 2,
+        ("kdns_log_lines_dropped_total", ()): 0,
     }
 
 

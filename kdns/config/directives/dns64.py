@@ -42,6 +42,6 @@ DIRECTIVE: Final = Directive(
         "PREFIX may stand before a block; CoreDNS passes over the block then.",
         "A name without IPv4 addresses keeps its own answer: its rcode, and with translate_all its addresses.",
         "Clients that validate for themselves (DO and CD) get nothing made up (RFC 6147 section 5.5).",
-        "Instead of coredns_dns64_requests_translated_total, coredns_dns_responses_total counts by plugin.",
+        "coredns_dns64_requests_translated_total counts replies with addresses that were made; CoreDNS' tries, too.",
     ),
 )

@@ -37,7 +37,11 @@ class Bind(Settings):
 
     to: tuple[Bound, ...] = argument("ADDRESS", many(_BOUND), doc="Addresses, or interfaces for all of theirs.")
     exceptions: tuple[Bound, ...] = option(
-        "except ADDRESS...", many(_BOUND), default=(), repeat="each", doc="Addresses or interfaces that are left out."
+        "except ADDRESS...",
+        many(_BOUND),
+        default=(),
+        repeat="each",
+        doc="Addresses or interfaces that this line leaves out.",
     )
 
 
@@ -96,7 +100,13 @@ class Cancel(Settings):
     )
 
 
-BIND: Final = Directive(Bind, "bind ADDRESS...", doc="Listens on these addresses alone.", repeat="each")
+BIND: Final = Directive(
+    Bind,
+    "bind ADDRESS...",
+    doc="Listens on these addresses alone.",
+    repeat="each",
+    differs=("Of several except lines of a bind each counts; in CoreDNS the last.",),
+)
 ROOT: Final = Directive(Root, "root PATH", doc="Says where relative paths of files begin.", repeat="last")
 _ACME: Final = (
     "name a certificate and its key; cert-manager, say, writes them, and kdns reads them again when they change"

@@ -16,8 +16,8 @@ _LOOPBACK: Final = "127.0.0.1"
 class Health(Settings):
     """Where /health is, and how long the end takes."""
 
-    address: Address = argument(
-        "ADDRESS", LISTEN, default=Address(_ANY_HOST, 8080), doc="Where /health is asked; :8080 by default."
+    address: Address | None = argument(
+        "ADDRESS", LISTEN, default=None, doc="Where /health is asked; :8080 if no line of the server block says where."
     )
     lameduck_s: float = option(
         "lameduck DURATION",
@@ -53,7 +53,10 @@ HEALTH: Final = Directive(
     Health,
     "health [ADDRESS]",
     doc="Answers /health while the process lives.",
-    repeat="last",
+    repeat="each",
+    differs=(
+        "Of several lines in a server block each address is asked, and the longest lameduck counts; in CoreDNS the last.",
+    ),
 )
 READY: Final = Directive(
     Ready,
