@@ -1,9 +1,9 @@
 """Server blocks at work: from the settings of a block's directives to its chain of steps and what its replies follow."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from kdns.config import serving
 from kdns.config.directives.acl import Acl
@@ -18,11 +18,13 @@ from kdns.config.directives.rewrite import Rewrite
 from kdns.config.directives.template import Template
 from kdns.config.directives.view import View
 from kdns.config.serving import Listener
+from kdns.config.settings import Address
 from kdns.dns import names
 from kdns.dns.names import Name, is_below
 from kdns.dns.rules import NSID_MAX, flag_change
-from kdns.serve.routes import Block, Manner, Routes, Takes
-from kdns.steps.apart import bordered
+from kdns.serve.audiences import Audiences
+from kdns.serve.routes import Block, Manner, Routes
+from kdns.steps.apart import apart, bordered
 from kdns.steps.around import Around
 from kdns.steps.chain import Done, Entrance, Outcome, Request, Rest, Step, compose
 from kdns.steps.makers import steps_of
@@ -30,8 +32,13 @@ from kdns.steps.metadata import labels_of
 from kdns.steps.special import Special
 
 if TYPE_CHECKING:  # what only some servers do is imported where they do it
+    from kdns.steps.acl import AccessControl
     from kdns.steps.errors import Errors
     from kdns.steps.lineformat import Rule
+    from kdns.steps.view import Conditions
+
+# Which sockets remember replies together.
+Group: TypeAlias = tuple[tuple[serving.Route, ...]] | tuple[tuple[serving.Route, ...], Address, str]
 
 # Directives that questions of the class CH are for.
 _CHAOS: Final = (Chaos, Rewrite, Template)
@@ -48,6 +55,7 @@ class Working(NamedTuple):
     manner: Manner
     errors: "Errors | None" = None
     logs: "tuple[Rule, ...]" = ()
+    acl: "AccessControl | None" = None
 
 
 def work(block: serving.Block, around: Around, write: Callable[[str], object], secret: bytes) -> Working:
@@ -74,6 +82,7 @@ def work(block: serving.Block, around: Around, write: Callable[[str], object], s
         manner=_manner(block),
         errors=_errors(block, around, write),
         logs=_logs(block),
+        acl=_acl(block, steps),
     )
 
 
@@ -103,11 +112,23 @@ def _logs(block: serving.Block) -> "tuple[Rule, ...]":
     return rules_of(block.settings)
 
 
-def _takes(view: View, block: serving.Block, listener: Listener, transport: str) -> Takes:
+def _conditions(block: serving.Block, listener: Listener, transport: str = "") -> "Conditions | None":
+    """Those of a block's view."""
+    view = block.first(View)
+    if view is None:
+        return None
     from kdns.steps.view import Conditions, Place  # noqa: PLC0415
 
     place = Place(transport, listener.address.host or "::", listener.address.port)
-    return Conditions(view, place, labels_of(block.settings)).take
+    return Conditions(view, place, labels_of(block.settings))
+
+
+def _acl(block: serving.Block, steps: Sequence[Step]) -> "AccessControl | None":
+    if block.first(Acl) is None:
+        return None
+    from kdns.steps.acl import AccessControl  # noqa: PLC0415
+
+    return next(step for step in steps if isinstance(step, AccessControl))
 
 
 def _manner(block: serving.Block) -> Manner:
@@ -118,7 +139,6 @@ def _manner(block: serving.Block) -> Manner:
         rotate=balance is not None,
         datagram=default.datagram if bufsize is None else bufsize.octets,
         chaos=any(isinstance(each, _CHAOS) for each in block.settings),
-        remembers=block.first(Acl) is None,
         minimal=block.first(Minimal) is not None,
         asks=default.asks if header is None else flag_change(header.query),
         says=default.says if header is None else flag_change(header.response),
@@ -135,41 +155,81 @@ def _identifier(nsid: Nsid | None) -> bytes:
 def routes(listener: Listener, blocks: Sequence[Working], transport: str) -> Routes:
     """The routes of a listener to its blocks, for what comes in by the transport.
 
-    Where a view decides by the client whose block answers, nothing is remembered for others.
+    Where a view decides by what differs from question to question, nothing is remembered.
     """
-    views = any(blocks[route.block].block.first(View) is not None for route in listener.routes)
+    conditions = [_conditions(blocks[route.block].block, listener, transport) for route in listener.routes]
+    views = [each for each in conditions if each is not None]
+    remembers = all(each.remembers for each in views)
+    by_name = any(each.by_name for each in views)
     return Routes(
-        [(route.zone, _block(listener, route, blocks[route.block], transport, views)) for route in listener.routes]
+        [
+            (route.zone, _block(listener, route, blocks[route.block], view, remembers=remembers, by_name=by_name))
+            for route, view in zip(listener.routes, conditions, strict=True)
+        ]
     )
 
 
-def _block(listener: Listener, route: serving.Route, working: Working, transport: str, views: bool) -> Block:
+def audiences(listener: Listener, blocks: Sequence[Working]) -> Audiences | None:
+    """The audiences of a listener; None where all clients are treated alike."""
+    kinds: list[Callable[[str], Hashable]] = []
+    for number in sorted({route.block for route in listener.routes}):
+        working = blocks[number]
+        if working.acl is not None:
+            kinds.append(working.acl.kind)
+        view = _conditions(working.block, listener)
+        if view is not None and view.by_client:
+            kinds.append(view.kind)
+    return Audiences(kinds) if kinds else None
+
+
+def group_of(listener: Listener, blocks: Sequence[Working], transport: str) -> Group:
+    """What a listener's sockets have in common with all others whose replies are the same.
+
+    These are their routes; where a view looks at the place, too, that.
+    """
+    views = (_conditions(blocks[route.block].block, listener) for route in listener.routes)
+    place = any(view is not None and view.by_place for view in views)
+    return (listener.routes, listener.address, transport) if place else (listener.routes,)
+
+
+def _block(
+    listener: Listener,
+    route: serving.Route,
+    working: Working,
+    conditions: "Conditions | None",
+    *,
+    remembers: bool,
+    by_name: bool,
+) -> Block:
     view = working.block.first(View)
     return Block(
         zone=names.to_text(route.zone),
-        chain=_within(working.chain, _borders(listener, route, working)),
-        manner=working.manner._replace(remembers=False) if views else working.manner,
+        chain=_within(working.chain, None if by_name else _borders(listener, route, working)),
+        manner=working.manner._replace(remembers=remembers),
         view="" if view is None else view.name,
-        takes=None if view is None else _takes(view, working.block, listener, transport),
+        takes=None if conditions is None else conditions.take,
         failed=None if working.errors is None else working.errors.failed,
         logs=working.logs,
+        guarded=working.acl is not None,
     )
 
 
 def _borders(listener: Listener, route: serving.Route, working: Working) -> tuple[Name, ...]:
-    """The zones below a route's in which names go elsewhere, or are logged otherwise."""
-    elsewhere = (each.zone for each in listener.routes)
+    """The zones, a route's own and those below it, in which names go elsewhere than those around them, or are logged otherwise."""
+    routed = (each.zone for each in listener.routes)
     logged = (zone for rule in working.logs for zone in rule.zones)
-    found = dict.fromkeys(zone for zone in (*elsewhere, *logged) if is_below(zone, route.zone) and zone != route.zone)
-    return tuple(found)
+    zones = dict.fromkeys((*routed, *logged))
+    return tuple(zone for zone in zones if is_below(zone, route.zone) and zone != names.ROOT)
 
 
-def _within(chain: Rest, borders: tuple[Name, ...]) -> Rest:
-    """The chain, whose denials don't hold across borders."""
-    if not borders:
+def _within(chain: Rest, borders: tuple[Name, ...] | None) -> Rest:
+    """The chain, whose denials don't hold across borders; with None for no other name at all."""
+    if borders == ():
         return chain
+    everywhere = (names.ROOT,)
 
     def ask(request: Request, done: Done) -> Outcome | None:
-        return bordered(chain(request, done), borders)
+        outcome = chain(request, done)
+        return apart(outcome, everywhere) if borders is None else bordered(outcome, borders)
 
     return ask

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
+from kdns.config.directives.view import View
 from kdns.dns import types
 from kdns.ops.lines import Lines
 from kdns.ops.metrics import FAMILIES, OTHER, Counts
@@ -19,6 +20,8 @@ from kdns.steps import forward as forward_step
 from kdns.steps.forward import Forward
 
 _TRANSLATOR: Final = "dns64"  # the name of a step that is imported only where there is one
+# Who answers questions before acl has let them pass.
+_NOT_ALLOWED: Final = frozenset(("acl", "local"))
 
 _Total: TypeAlias = "Counter[tuple[str, tuple[str, ...]]]"
 
@@ -64,6 +67,8 @@ def _count_door(responder: Responder, total: _Total) -> None:
         total["coredns_dns_responses_total", (door.server, zone, view, types.rcode_text(rcode), by)] += count
         if by == _TRANSLATOR:
             total["coredns_dns64_requests_translated_total", (door.server,)] += count
+        if (zone, view) in responder.guarded and by not in _NOT_ALLOWED:
+            total["coredns_acl_allowed_requests_total", (door.server, view)] += count
         if by == cache_step.NAME:
             hit = "denial" if rcode or empty else "success"
             total["coredns_cache_hits_total", (door.server, hit, zone, view)] += count
@@ -80,12 +85,14 @@ def _count_door(responder: Responder, total: _Total) -> None:
 
 def _count_steps(server: str, block: Working, total: _Total) -> None:
     """What a block's steps have counted; it is kept once for all listeners and counts at the first."""
+    view = block.block.first(View)
+    named = "" if view is None else view.name
     for step in block.steps:
         if getattr(step, "looping", False):
             total["kdns_forwarding_loops", ()] += 1
         counts_at = getattr(step, "counts_at", None)
         if counts_at is not None:
-            for series, value in counts_at(server, block.zones, "").items():
+            for series, value in counts_at(server, block.zones, named).items():
                 # What is the same in all is no sum.
                 total[series] = max(total[series], value) if FAMILIES[series[0]].common else total[series] + value
         elif isinstance(step, Forward):

@@ -26,6 +26,8 @@ _CONTROL_BYTES: Final = {socket.AF_INET: 16 + 16, socket.AF_INET6: 16 + 24}
 # Where in a control message the interface's number is.
 _LOCAL6: Final = 32
 _INTERFACE: Final = {socket.AF_INET: 16, socket.AF_INET6: _LOCAL6}
+# Where in a name the address is: in_addr, in6_addr.
+_ADDRESS: Final = {socket.AF_INET: (4, 4), socket.AF_INET6: (8, 16)}
 # Which words of four octets of a name tell clients apart: the IPv4 address; the first half of the IPv6 address.
 _CLIENT_WORDS: Final = {socket.AF_INET: (1,), socket.AF_INET6: (2, 3)}
 # Octets of a slot for connected sockets: any datagram fits one that comes, any question one that goes.
@@ -82,6 +84,7 @@ class Batch:
     """A socket's slots. Slot n has its octets at n * SLOT_BYTES of room, lengths[n] of them received, sizes[n] to send."""
 
     __slots__ = (
+        "_addresses",
         "_clients",
         "_control_bytes",
         "_controls",
@@ -111,6 +114,9 @@ class Batch:
         self._names = _buffer(SLOTS * self._name_bytes)
         words, each = memoryview(self._names).cast("I"), self._name_bytes // 4
         self._clients = tuple(words[word::each] for word in _CLIENT_WORDS[sock.family])
+        first, size = _ADDRESS[sock.family]
+        ends = range(first + size, SLOTS * self._name_bytes + 1, self._name_bytes)
+        self._addresses = tuple(slice(end - size, end) for end in ends)
         self._controls = _buffer(SLOTS * max(self._control_bytes, 1))
         into, out_of = (_Iovec * SLOTS)(), (_Iovec * SLOTS)()
         self._received, self._sent = (_Message * SLOTS)(), (_Message * SLOTS)()
@@ -149,6 +155,10 @@ class Batch:
         if len(self._clients) == 1:
             return self._clients[0][:count].tolist()
         return list(zip(*(words[:count].tolist() for words in self._clients), strict=True))
+
+    def addresses(self, count: int) -> list[bytes]:
+        """The addresses of those who sent what is in the first slots, 4 or 16 octets each."""
+        return [self._names[each] for each in self._addresses[:count]]
 
     def control(self, slot: int) -> bytes:
         """What came along with a slot's query, and tells the address that it was sent to; b"" on other sockets."""

@@ -7,7 +7,8 @@ parse, the route to a server block, its chain of steps, render; an answer that s
 Why a reply may be remembered by octets alone: everything that decides it is in them (flags,
 question in its case, EDNS size, DO), in the owners whose change forgets it, or in this
 responder, which serves one door (transport, family, routes to blocks and their manners). Queries with EDNS options
-aren't remembered: options such as cookies differ per client and would only fill the memo.
+aren't remembered: options such as cookies differ per client and would only fill the memo. Where an acl or a view looks
+at the client, what comes in is a marked question (serve.audiences), and its mark is among the octets.
 
 Doors differ in nothing but what their replies may measure. So one that is whole, and fits a
 datagram to this client, is the same at all doors, and is kept once for them, beside what is
@@ -31,6 +32,7 @@ from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Reply
 from kdns.dns.rules import UNCHANGED, minimal, minimal_reply, nsid_option
 from kdns.dns.serials import serial_of
+from kdns.serve.audiences import OTHERS, Audiences
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
 from kdns.serve.routes import NOBODY, Block, Routes
@@ -86,13 +88,17 @@ Kind: TypeAlias = tuple[int, int, str, bool, tuple[str, str]]
 
 
 class Shared:
-    """What so many doors have in common: a memo of replies that are the same at each, and the cells that count them."""
+    """What so many doors have in common: a memo of replies that are the same at each, to each audience where there are several.
 
-    __slots__ = ("cells", "doors", "memo")
+    And the cells that count them.
+    """
 
-    def __init__(self, memo: Memo, doors: int = 1) -> None:
+    __slots__ = ("audiences", "cells", "doors", "memo")
+
+    def __init__(self, memo: Memo, doors: int = 1, audiences: Audiences | None = None) -> None:
         self.memo = memo
         self.doors = doors
+        self.audiences = audiences
         self.cells: dict[Kind, list[int]] = {}  # replies at each door
 
 
@@ -142,7 +148,7 @@ class Responder:
 
     __slots__ = (
         *("_clock", "_cookie", "_denials", "_idle_s", "_limit", "_log", "_memo", "_passing", "_place", "_routes"),
-        *("_shared", "_until", "_whole", "door", "querylog", "tally"),
+        *("_shared", "_until", "_whole", "audiences", "door", "querylog", "tally"),
     )
 
     def __init__(
@@ -169,9 +175,19 @@ class Responder:
         self._denials = Denials(door.place)
         self._log = log
         self.querylog = querylog
+        self.audiences = shared.audiences
+
+    @property
+    def guarded(self) -> frozenset[tuple[str, str]]:
+        """Zone and view of the server blocks whose questions acl looks at."""
+        return self._routes.guarded
+
+    def marked(self, octets: bytes, host: str) -> bytes:
+        """A question as recall and respond take it."""
+        return octets if self.audiences is None else octets + bytes((self.audiences.of(host),))
 
     def recall(self, octets: bytes, client: Client | None = None) -> bytes | None:
-        """The remembered reply to these octets, its addresses one further round; None if there is none.
+        """The remembered reply to these octets of a marked question, its addresses one further round; None if there is none.
 
         With a client it is logged, if it leaves a line.
         """
@@ -187,8 +203,12 @@ class Responder:
                 return None
         found.cell[self._place] += 1
         if found.line is not None and client is not None and self.querylog is not None:
-            self.querylog.again(found.line, octets, found.octets, client, time.perf_counter_ns())
+            self.querylog.again(found.line, self._asked(octets), found.octets, client, time.perf_counter_ns())
         return octets[:2] + (found.turned() if found.count else found.octets)
+
+    def _asked(self, octets: bytes) -> bytes:
+        """A question without its mark."""
+        return octets if self.audiences is None else octets[:-1]
 
     def _recover(self, key: bytes) -> Remembered | None:
         """What isn't among the young of the shared replies, or is cut there."""
@@ -221,7 +241,7 @@ class Responder:
     def converse(
         self, octets: bytes, client: tuple[str, int], send: Send, stream: Stream | None = None
     ) -> bytes | None:
-        """As respond, remembered or not; for a transport that doesn't look into the memo itself."""
+        """As respond, of a marked question, remembered or not; for a transport that doesn't look into the memo itself."""
         found = self._shared.replies.get(octets[2:])
         if found is not None and not found.cut and found.line is None:  # without another call: most of what is asked
             found.cell[self._place] += 1
@@ -229,12 +249,19 @@ class Responder:
         peer = Peer(*client)
         return self.recall(octets, peer) or self.respond(octets, peer, send, stream)
 
-    def respond(self, octets: bytes, client: Client, send: Send, stream: Stream | None = None) -> bytes | None:
-        """The reply; None if send will be called with it later, or never since there is none to give.
+    def converse_unmarked(
+        self, octets: bytes, client: tuple[str, int], send: Send, stream: Stream | None = None
+    ) -> bytes | None:
+        """As converse, of a question as it came in."""
+        return self.converse(self.marked(octets, client[0]), client, send, stream)
+
+    def respond(self, marked: bytes, client: Client, send: Send, stream: Stream | None = None) -> bytes | None:
+        """The reply to a marked question; None if send will be called with it later, or never since there is none to give.
 
         None, too, where stream is called with all that there is to send, now or later, instead of send.
         """
-        denied = self._denials.reply(octets)
+        octets = marked if self.audiences is None else marked[:-1]
+        denied = self._denials.reply(marked)
         if denied is not None:
             if self.querylog is not None and self._denials.line is not None:
                 self.querylog.denied(self._denials.line, octets, denied, client, time.perf_counter_ns())
@@ -261,7 +288,7 @@ class Responder:
 
         def finish(outcome: Outcome) -> None:
             said = self._transfer(query, block, outcome, options, stream)
-            made = None if said is None else self._finish(octets, query, block, said, options, False)
+            made = None if said is None else self._finish(marked, query, block, said, options, False)
             if logged:
                 self._log_query(block, octets, query, made, client, since_ns)
             if made is not None:
@@ -278,7 +305,8 @@ class Responder:
         if outcome is None:
             return None
         said = self._transfer(query, block, outcome, options, stream)
-        made = None if said is None else self._finish(octets, query, block, said, options, manner.remembers)
+        remember = manner.remembers and (octets is marked or marked[-1] != OTHERS)
+        made = None if said is None else self._finish(marked, query, block, said, options, remember)
         if logged:
             self._log_query(block, octets, query, made, client, since_ns)
         return made
@@ -337,7 +365,7 @@ class Responder:
         return b"" if cookie is None else self._cookie(cookie, client.host)
 
     def _finish(
-        self, octets: bytes, query: Query, block: Block, outcome: _Said, options: bytes, remember: bool
+        self, marked: bytes, query: Query, block: Block, outcome: _Said, options: bytes, remember: bool
     ) -> bytes | None:
         """The octets of the reply, None where silence is the answer; counts it, and remembers it if it may be.
 
@@ -345,20 +373,20 @@ class Responder:
         """
         try:
             if isinstance(outcome, Relayed):
-                return self._relay(octets, query, block, outcome, options, remember)
+                return self._relay(marked, query, block, outcome, options, remember)
             if isinstance(outcome, Failed):
                 if outcome.rcode == SILENCE:
                     self.tally.drop("acl")
                     return None
                 if block.failed is not None:
                     block.failed(query, outcome)
-            return self._render(octets, query, block, outcome, options, remember)
+            return self._render(marked, query, block, outcome, options, remember)
         except Exception as fault:  # noqa: BLE001 - the root of a query
             self._panic(query, fault)
-            return self._render(octets, query, block, Failed(types.SERVFAIL), b"", False)
+            return self._render(marked, query, block, Failed(types.SERVFAIL), b"", False)
 
     def _render(
-        self, octets: bytes, query: Query, block: Block, outcome: Answered | Failed, options: bytes, remember: bool
+        self, marked: bytes, query: Query, block: Block, outcome: Answered | Failed, options: bytes, remember: bool
     ) -> bytes:
         manner = block.manner
         limit = self._limit(query, manner.datagram)
@@ -380,9 +408,9 @@ class Responder:
             made = made._replace(octets=manner.says.of_reply(made.octets))
         cell = self.tally.count(query.qtype, answer.rcode, outcome.by, block.where, empty=not answer.answers)
         if remember and owners and not query.options:
-            key = octets[2:]
+            key = marked[2:]
             line = self._line(block, query)
-            if alike is None or not self._denials.learn(octets, len(query.qname), made.octets, alike, cell, line):
+            if alike is None or not self._denials.learn(marked, len(query.qname), made.octets, alike, cell, line):
                 memo = (
                     self._shared
                     if made.whole and len(made.octets) <= reply.udp_limit(query, manner.datagram)
@@ -395,7 +423,7 @@ class Responder:
         return made.octets
 
     def _relay(
-        self, octets: bytes, query: Query, block: Block, outcome: Relayed, options: bytes, remember: bool
+        self, marked: bytes, query: Query, block: Block, outcome: Relayed, options: bytes, remember: bool
     ) -> bytes:
         """An upstream's reply as the client gets it, remembered for as long as it may be."""
         said, by, until, error, rotation, tidy, _ = outcome
@@ -413,7 +441,7 @@ class Responder:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
             remembered = Remembered(reply, (), cell)
             remembered.line = self._line(block, query)
-            self._pass(octets[2:], remembered, until)
+            self._pass(marked[2:], remembered, until)
         return made
 
     def _pass(self, key: bytes, passing: Remembered, until: float) -> None:

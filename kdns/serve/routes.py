@@ -44,6 +44,7 @@ class Block(NamedTuple):
     takes: Takes | None = None  # the view; without one it takes all questions for its zone
     failed: Callable[[Query, Failed], None] | None = None  # told of each question that failed
     logs: "tuple[Rule, ...]" = ()  # which questions are logged, and how
+    guarded: bool = False  # acl looks at its questions
 
     @property
     def where(self) -> tuple[str, str]:
@@ -59,13 +60,14 @@ NOBODY: Final = Block("dropped", lambda _request, _done: _REFUSED)
 class Routes:
     """The routes of a door."""
 
-    __slots__ = ("_all", "_only", "recursion")
+    __slots__ = ("_all", "_only", "guarded", "recursion")
 
     def __init__(self, routes: Sequence[tuple[Name, Block]]) -> None:
         """The longest zones first; of one zone in the order in which views are asked."""
         self._all = tuple(routes)
         alone = len(routes) == 1 and routes[0][0] == ROOT and routes[0][1].takes is None
         self._only = routes[0][1] if alone else None  # most servers have one block for all names
+        self.guarded: Final = frozenset(block.where for _, block in routes if block.guarded)
         self.recursion: Final = any(block.manner.recursion for _, block in routes)
 
     def find(self, query: Query, client: Client) -> Block:

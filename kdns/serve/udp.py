@@ -3,7 +3,8 @@
 The hot loop is BatchDoor._reply (LoggedBatchDoor's where questions are logged). Its invariants: a slot holds one query, and a reply written
 over it keeps the query's id, which is its first two octets; what is found by the octets after
 them is the whole rest of the reply; replies are sent in runs of neighbouring slots, a query
-without a reply (yet) ends a run. What each trick is worth is in docs/measurements.md.
+without a reply (yet) ends a run. What each trick is worth is in docs/measurements.md. Where replies depend on who asks,
+each query has its audience's mark behind it in its slot (MarkedBatch) before the loop looks at it.
 
 On a wildcard socket each query comes with the address it was sent to (IP_PKTINFO, RFC 3542
 section 6.1), and its reply leaves from there. The work of one wake is bounded, so that TCP,
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kdns.serve import mmsg
 from kdns.serve.admission import Admission
+from kdns.serve.audiences import Audiences
 from kdns.serve.memo import Memo
 from kdns.serve.mmsg import SLOT_BYTES, SLOTS, Batch
 from kdns.serve.responder import Responder
@@ -97,12 +99,44 @@ class SlotPeer:
         self._door.send_later(self._name, self._control, reply)
 
 
+class MarkedBatch(Batch):
+    """A batch that puts the mark of the client's audience behind each query, as if it had been sent.
+
+    There is always room for it: a query that fills its slot loses its last octet.
+    """
+
+    __slots__ = ("_audiences",)
+
+    def __init__(self, sock: socket.socket, audiences: Audiences, *, wildcard: bool) -> None:
+        super().__init__(sock, wildcard=wildcard)
+        self._audiences = audiences
+
+    def receive(self) -> int:
+        """As Batch.receive."""
+        count = super().receive()
+        room, lengths = self.room, self.lengths
+        known, meet = self._audiences.known, self._audiences.meet
+        at = 0
+        for slot, address in enumerate(self.addresses(count)):
+            mark = known.get(address)
+            length = lengths[slot]
+            if length == SLOT_BYTES:
+                length -= 1
+            room[at + length] = meet(address) if mark is None else mark
+            lengths[slot] = length + 1
+            at += SLOT_BYTES
+        return count
+
+
 class BatchDoor(Door):
     """Many datagrams per system call."""
 
     def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(sock, responder, memo, loop)
-        self._batch = Batch(sock, wildcard=is_wildcard(sock))
+        wildcard, audiences = is_wildcard(sock), responder.audiences
+        self._batch = (
+            Batch(sock, wildcard=wildcard) if audiences is None else MarkedBatch(sock, audiences, wildcard=wildcard)
+        )
         self._late: list[tuple[bytes, bytes, bytes]] = []  # replies that had to be waited for: name, control, octets
         self._place = responder.door.place
 
@@ -190,6 +224,7 @@ class LoggedBatchDoor(BatchDoor):
         room, lengths, sizes = batch.room, batch.lengths, batch.sizes
         replies = self._memo.replies
         place = self._place
+        marks = 0 if self._responder.audiences is None else 1
         given: list[tuple[Line, bytes, int]] = []
         run = at = 0
         for slot in range(end):
@@ -199,7 +234,7 @@ class LoggedBatchDoor(BatchDoor):
                 line = found.line
                 if line is not None:
                     if line.datagram is None:
-                        querylog.template(line, room[at : at + lengths[slot]], found.octets)
+                        querylog.template(line, room[at : at + lengths[slot] - marks], found.octets)
                     if line.datagram:
                         given.append((line, batch.name(slot), room[at] << 8 | room[at + 1]))
                 sizes[slot] = size = found.size
@@ -233,6 +268,7 @@ class PlainDoor(Door):
     def serve(self) -> None:
         """As Door.serve."""
         receive, recall, respond = self._socket.recvmsg, self._responder.recall, self._responder.respond
+        audiences = self._responder.audiences
         for _ in range(_WAKE):
             try:
                 octets, ancillary, _, client = receive(SLOT_BYTES, 128)
@@ -241,6 +277,8 @@ class PlainDoor(Door):
             except OSError:  # an earlier reply was refused by its client's host; the next call reads on
                 continue
             peer = Peer(*client[:2])
+            if audiences is not None:
+                octets += bytes((audiences.of(peer.host),))
             reply = recall(octets, peer) or respond(octets, peer, partial(self.send, client, ancillary))
             if reply is not None:
                 self.send(client, ancillary, reply)

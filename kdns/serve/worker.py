@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from kdns.config.directives.places import Timeouts, Tls
-from kdns.config.serving import ALL_ADDRESSES, Listener, Route, S, Serving
+from kdns.config.serving import ALL_ADDRESSES, Listener, S, Serving
 from kdns.dns.cookies import SECRET_BYTES, cookie_option
 from kdns.dns.reply import TCP_LIMIT, udp_limit
 from kdns.ops import logs
 from kdns.ops.lines import Lines
 from kdns.ops.metrics import encode_report
 from kdns.serve import mmsg, udp
-from kdns.serve.blocks import Working, routes, work
+from kdns.serve.blocks import Group, Working, audiences, group_of, routes, work
 from kdns.serve.control import Control, WorkerStart
 from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
@@ -61,6 +61,8 @@ _FREEZE_AFTER: Final = 20_000
 _PATIENCE_S: Final = 3.0
 # How long a worker that was told to stop waits for upstreams and TCP clients.
 _FINISH_S: Final = 4.0
+
+_TRANSPORTS: Final = ("udp", "tcp")
 
 _SECRET_OCTETS: Final = 16
 # Drawn in the supervisor, before it forks: all workers of all time have the same.
@@ -129,8 +131,7 @@ class Worker:
         self._control = Control(start.control, self._loop, on_channel=self._connect, on_lost=self.stopped.set)
         await self._first_image()
         sockets = len(start.udp) + len(start.tcp)
-        groups = {listener.routes for listener in self._settings.servers.listeners}
-        shared = {routes: Shared(Memo(_MEMO_BYTES // len(groups)), sockets) for routes in groups}
+        shared = self._sharing(sockets)
         for sock in start.udp:
             responder = self._responder(sock, "udp", shared)
             self._doors.append(open_door(sock, responder, responder.memos[0], self._loop))
@@ -138,7 +139,17 @@ class Worker:
             responder = self._responder(sock, "tcp", shared)
             listener = self._listener(sock)
             limits, tls = self._limits(listener), self._tls(listener)
-            self._streams.append(await serve_stream(sock, responder.converse, limits, tls))
+            answer = responder.converse if responder.audiences is None else responder.converse_unmarked
+            self._streams.append(await serve_stream(sock, answer, limits, tls))
+
+    def _sharing(self, sockets: int) -> dict[Group, Shared]:
+        """What sockets have in common."""
+        listeners = self._settings.servers.listeners
+        groups = {group_of(each, self._blocks, transport): each for each in listeners for transport in _TRANSPORTS}
+        limit = _MEMO_BYTES // len(groups)
+        return {
+            group: Shared(Memo(limit), sockets, audiences(listener, self._blocks)) for group, listener in groups.items()
+        }
 
     async def _first_image(self) -> None:
         """Until there is a zone to answer from: what is asked meanwhile waits in the sockets' queues."""
@@ -239,10 +250,10 @@ class Worker:
     def _cookie(self, client: bytes, address: str) -> bytes:
         return cookie_option(client, address, self._secret, int(time.time()))
 
-    def _responder(self, sock: socket.socket, transport: str, shared: Mapping[tuple[Route, ...], Shared]) -> Responder:
+    def _responder(self, sock: socket.socket, transport: str, shared: Mapping[Group, Shared]) -> Responder:
         """Who answers what comes in at a socket. Sockets whose questions go the same routes share what is remembered."""
         bound, listener = address_of(sock), self._listener(sock)
-        common = shared[listener.routes]
+        common = shared[group_of(listener, self._blocks, transport)]
         responder = Responder(
             Door(
                 server=listener.label,

@@ -27,7 +27,6 @@ FAMILIES: Final = {
     "filter": "coredns_acl_filtered_requests_total",
     "drop": "coredns_acl_dropped_requests_total",
 }
-ALLOWED: Final = "coredns_acl_allowed_requests_total"
 _BLOCKED: Final = 15
 _FILTERED: Final = 17
 _CLIENTS_MAX: Final = 4096  # whose networks are remembered
@@ -48,24 +47,21 @@ class _Policy(NamedTuple):
 class AccessControl:
     """All acl directives of a server block."""
 
-    __slots__ = ("_clients", "_rules", "_zones", "allowed", "counted")
+    __slots__ = ("_clients", "_rules", "_zones", "counted")
 
     def __init__(self, settings: Sequence[Acl]) -> None:
         self._rules = tuple((each.zones, tuple(map(_policy, each.policies))) for each in settings)
         self._zones = tuple(zone for zones, _ in self._rules for zone in zones)
         self._clients: dict[str, tuple[bool, ...]] = {}
-        self.allowed = 0  # of the questions that came here: whoever gives remembered replies adds those
         self.counted: Counter[tuple[str, str]] = Counter()  # by family and zone
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         query = request.query
         if not query.name.endswith(self._zones):
-            self.allowed += 1
             return bordered(rest(request, done), self._zones)
         action, zone = self.verdict(request.client.host, query.qtype, query.name)
         if action == "allow":
-            self.allowed += 1
             return bordered(rest(request, done), self._zones)
         self.counted[FAMILIES[action], names.to_text(zone)] += 1
         return _OUTCOMES[action]
@@ -85,11 +81,8 @@ class AccessControl:
         return "allow", names.ROOT
 
     def counts_at(self, server: str, _zones: str, view: str) -> Samples:
-        """The families coredns_acl_*, of a server and view; zone is the one that a policy was found for."""
-        samples: dict[tuple[str, tuple[str, ...]], float] = {(ALLOWED, (server, view)): self.allowed}
-        for (family, zone), count in self.counted.items():
-            samples[family, (server, zone, view)] = count
-        return samples
+        """The families of what isn't allowed, of a server and view; zone is the one that a policy was found for."""
+        return {(family, (server, zone, view)): count for (family, zone), count in self.counted.items()}
 
     def kind(self, host: str) -> tuple[bool, ...]:
         """Which policies name the client's address: equal for clients whose equal questions are treated alike."""

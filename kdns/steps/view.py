@@ -17,6 +17,8 @@ from kdns.steps.chain import Client
 from kdns.steps.lineformat import Labels, class_text, type_text
 
 _PASSING: Final = frozenset(("id", "port"))  # what differs though the client asks the same again
+_PLACED: Final = frozenset(("bufsize", "proto", "server_ip", "server_port"))
+_NAMED: Final = frozenset(("metadata", "name"))
 _QUESTION_REST: Final = 4
 _OPT: Final = 11
 _STREAM_PAYLOAD: Final = 65535
@@ -73,13 +75,17 @@ def _size(query: Query) -> int:
 class Conditions:
     """A view at one place; all of its conditions have to hold."""
 
-    __slots__ = ("_all", "_labels", "_place", "remembers")
+    __slots__ = ("_all", "_labels", "_place", "by_client", "by_name", "by_place", "remembers")
 
     def __init__(self, settings: View, place: Place, labels: Labels | None = None) -> None:
         self._all: Sequence[Expression] = settings.conditions
         self._place = place
         self._labels = labels
-        self.remembers: Final = not any(_PASSING & each.reads for each in self._all)
+        reads = frozenset(fact for each in self._all for fact in each.reads)
+        self.remembers: Final = not _PASSING & reads
+        self.by_client: Final = "client_ip" in reads  # whether two clients may be treated otherwise
+        self.by_name: Final = bool(_NAMED & reads)  # the same of names
+        self.by_place: Final = bool(_PLACED & reads)  # the same of places
 
     def take(self, query: Query, client: Client) -> bool:
         """Whether the question is for the view's server block."""

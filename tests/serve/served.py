@@ -13,7 +13,7 @@ from kdns.config.servers import Place
 from kdns.config.serving import Servers
 from kdns.dns.cookies import cookie_option
 from kdns.dns.reply import udp_limit
-from kdns.serve.blocks import routes, work
+from kdns.serve.blocks import audiences, group_of, routes, work
 from kdns.serve.memo import Memo
 from kdns.serve.responder import Door, Responder, Rules, Shared
 from kdns.steps.around import Around
@@ -45,7 +45,9 @@ def servers_of(text: str) -> Servers:
 class Served:
     """The doors of one listener, for datagrams and for streams."""
 
-    def __init__(self, text: str, index: Index, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, text: str, index: Index, *, loop: asyncio.AbstractEventLoop | None = None, memo_bytes: int = 1 << 20
+    ) -> None:
         stated = servers_of(text)
         (listener,) = stated.listeners
         around = Around(
@@ -60,15 +62,16 @@ class Served:
             forget=self.forget,
         )
         self.blocks = [work(block, around, lambda _line: None, b"secret") for block in stated.blocks]
-        shared = Shared(Memo(1 << 20), 2)
+        groups = [group_of(listener, self.blocks, transport) for transport in ("udp", "tcp")]
+        shared = {group: Shared(Memo(memo_bytes), 2, audiences(listener, self.blocks)) for group in groups}
         self.udp, self.tcp = (
             Responder(
                 Door(listener.label, transport, "1", place),
                 routes(listener, self.blocks, transport),
                 Rules(udp_limit if transport == "udp" else tcp_limit, cookie=_cookie, clock=around.loop.time),
-                shared.memo if transport == "udp" else Memo(1 << 20),
+                shared[groups[place]].memo if transport == "udp" else Memo(memo_bytes),
                 Silent(),
-                shared,
+                shared[groups[place]],
             )
             for place, transport in enumerate(("udp", "tcp"))
         )
@@ -78,16 +81,25 @@ class Served:
         for responder in (self.udp, self.tcp):
             responder.forget(owners)
 
-    def ask(self, name: str, rtype: str = "A", client: Peer = CLIENT, transport: str = "udp") -> dns.message.Message:
-        """The reply to a question of a fixed id."""
+    def forget_all(self) -> None:
+        """As a worker does."""
+        for responder in (self.udp, self.tcp):
+            responder.forget_all()
+
+    def reply(self, octets: bytes, client: Peer = CLIENT, transport: str = "udp") -> bytes | None:
+        """The reply to a query; None where there is none."""
         door = self.udp if transport == "udp" else self.tcp
-        reply = door.converse(question(name, rtype), client, _never)
+        return door.converse_unmarked(octets, client, _never)
+
+    def ask(self, name: str, rtype: str = "A", client: Peer = CLIENT, transport: str = "udp") -> dns.message.Message:
+        """The reply to a question, which has one."""
+        reply = self.reply(question(name, rtype), client, transport)
         assert reply is not None
         return dns.message.from_wire(reply)
 
 
-def question(name: str, rtype: str = "A") -> bytes:
-    return dns.message.make_query(name, rtype, id=7).to_wire()
+def question(name: str, rtype: str = "A", ident: int = 7) -> bytes:
+    return dns.message.make_query(name, rtype, id=ident).to_wire()
 
 
 def _cookie(client: bytes, address: str) -> bytes:

@@ -18,8 +18,8 @@ from kdns.steps.chain import Peer
 from kdns.steps.view import Conditions, Place
 
 
-def name_of(number: int) -> bytes:
-    return b"\2\0\xa3\x6d" + number.to_bytes(4, "big") + bytes(8)
+def address_of(number: int) -> bytes:
+    return number.to_bytes(4, "big")
 
 
 def test_clients_of_one_kind_are_one_audience() -> None:
@@ -30,18 +30,19 @@ def test_clients_of_one_kind_are_one_audience() -> None:
 
 def test_a_client_is_found_by_its_address_as_the_kernel_wrote_it() -> None:
     audiences = Audiences([lambda host: host])
-    v6 = b"\x0a\0\xa3\x6d\0\0\0\0" + bytes(15) + b"\1" + bytes(4)
-    assert audiences.of_name(name_of(0x7F000001)) == audiences.of("127.0.0.1") == 0
-    assert audiences.of_name(v6) == audiences.of("::1") == 1
+    v4, v6 = address_of(0x7F000001), bytes(15) + b"\1"
+    assert audiences.meet(v4) == audiences.of("127.0.0.1") == 0
+    assert audiences.meet(v6) == audiences.of("::1") == 1
+    assert audiences.known == {v4: 0, v6: 1}
 
 
 def test_past_so_many_kinds_clients_are_the_others() -> None:
     audiences = Audiences([lambda host: host])
-    found = [audiences.of_name(name_of(number)) for number in range(CLIENTS_MAX + AUDIENCES_MAX)]
+    found = [audiences.meet(address_of(number)) for number in range(CLIENTS_MAX + AUDIENCES_MAX)]
     assert found[:AUDIENCES_MAX] == list(range(AUDIENCES_MAX))
     assert set(found[AUDIENCES_MAX:]) == {OTHERS}
-    assert audiences.of_name(name_of(3)) == 3  # also once the table of clients was full
-    assert len(audiences) == AUDIENCES_MAX
+    assert audiences.meet(address_of(3)) == 3  # also once the table of clients was full
+    assert (len(audiences), len(audiences.known)) == (AUDIENCES_MAX, AUDIENCES_MAX + 1)
 
 
 NETWORKS = st.sampled_from([("10.0.0.0/8",), ("10.1.0.0/16", "fd00::/8"), ("192.0.2.1/32",), ("::/0",), EVERY_NETWORK])

@@ -1,43 +1,66 @@
-"""UDP doors: one contract for the batched and the plain way, on real sockets."""
+"""UDP doors: one contract for the batched and the plain way, with and without a log and audiences, on real sockets."""
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from typing import NamedTuple
 
 import dns.message
 import pytest
 
 from kdns.config.settings import Address
 from kdns.dns import types
+from kdns.dns.names import ROOT
 from kdns.dns.records import Answer, RecordSet
 from kdns.dns.reply import udp_limit
 from kdns.serve import mmsg
+from kdns.serve.audiences import Audiences
 from kdns.serve.memo import Memo
+from kdns.serve.querylog import QueryLog
 from kdns.serve.responder import Door as Place
-from kdns.serve.responder import Responder, Rules
+from kdns.serve.responder import Responder, Rules, Shared
+from kdns.serve.routes import Block, Routes
 from kdns.serve.sieve import OPEN
 from kdns.serve.sockets import open_sockets
-from kdns.serve.udp import BatchDoor, Door, PlainDoor
+from kdns.serve.udp import BatchDoor, Door, LoggedBatchDoor, PlainDoor, open_door
 from kdns.steps.chain import Answered, Done, Outcome, Request, compose
+from kdns.steps.lineformat import Format, Rule
 from kdns.zone.entry import Owner
-from tests.serve.routed import WHERE, everywhere
+from tests.serve.routed import WHERE
 
 OWNER = (Owner(b"o"),)
+FORMAT = "{>id} {port} {name} {size} {rcode} {rsize}"
+
+
+class Kind(NamedTuple):
+    """A way to serve a socket."""
+
+    door: type[Door]
+    logged: bool = False
+    marked: bool = False
+
+
+BATCHED = pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
 DOORS = [
-    pytest.param(PlainDoor, id="plain"),
-    pytest.param(
-        BatchDoor, id="batched", marks=pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
-    ),
+    pytest.param(Kind(PlainDoor), id="plain"),
+    pytest.param(Kind(PlainDoor, logged=True, marked=True), id="plain, logged, with audiences"),
+    pytest.param(Kind(BatchDoor), id="batched", marks=BATCHED),
+    pytest.param(Kind(BatchDoor, marked=True), id="batched, with audiences", marks=BATCHED),
+    pytest.param(Kind(LoggedBatchDoor, logged=True), id="batched, logged", marks=BATCHED),
+    pytest.param(Kind(LoggedBatchDoor, logged=True, marked=True), id="batched, logged, with audiences", marks=BATCHED),
 ]
+LOGGED = [each for each in DOORS if isinstance(each.values[0], Kind) and each.values[0].logged]
+MARKED = [each for each in DOORS if isinstance(each.values[0], Kind) and each.values[0].marked]
 
 
 class Script:
-    """A step that answers by the first label: remembered, addresses, later, or big."""
+    """A step that answers by the first label: remembered, addresses, later, or big; and what was logged of it."""
 
     def __init__(self) -> None:
         self.waiting: list[Done] = []
         self.clients: list[tuple[str, int]] = []
+        self.lines = Sink()
 
     def ask(self, request: Request, _rest: object, done: Done) -> Outcome | None:
         self.clients.append((request.client.host, request.client.port))
@@ -51,13 +74,23 @@ class Script:
         return Answered(Answer(answers=(RecordSet(query.qname, types.A, 5, addresses),)), OWNER)
 
 
+class Sink:
+    """Keeps the lines that are logged."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def add(self, text: str) -> None:
+        self.text += text
+
+
 class Quiet:
     def error(self, event: str, **_keys: object) -> None:
         pytest.fail(event)
 
 
 @asynccontextmanager
-async def serving(kind: type[Door], host: str) -> AsyncIterator[tuple[Script, Door, socket.socket, Responder]]:
+async def serving(kind: Kind, host: str) -> AsyncIterator[tuple[Script, Door, socket.socket, Responder]]:
     script = Script()
     with ExitStack() as stack:
         opened = open_sockets([Address(host, 0)], 1)
@@ -65,9 +98,14 @@ async def serving(kind: type[Door], host: str) -> AsyncIterator[tuple[Script, Do
             stack.enter_context(sock)
         memo = Memo(1 << 20)
         rules = Rules(udp_limit, cookie=lambda _, __: b"")
-        responder = Responder(Place("dns://:53", "udp", "1"), everywhere(compose((script,))), rules, memo, Quiet())
+        shared = Shared(memo, audiences=Audiences([lambda host: host[-1]]) if kind.marked else None)
+        querylog = QueryLog(script.lines, "udp", host) if kind.logged else None
+        block = Block(".", compose((script,)), logs=(Rule((ROOT,), Format(FORMAT)),) if kind.logged else ())
+        responder = Responder(
+            Place("dns://:53", "udp", "1"), Routes([(ROOT, block)]), rules, memo, Quiet(), shared, querylog
+        )
         sock = opened.slots[0].udp[0]
-        door = kind(sock, responder, memo, asyncio.get_running_loop())
+        door = kind.door(sock, responder, memo, asyncio.get_running_loop())
         try:
             yield script, door, sock, responder
         finally:
@@ -95,7 +133,7 @@ async def receive(client: socket.socket) -> tuple[dns.message.Message, tuple[str
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_each_reply_has_its_query_s_id_and_question(kind: type[Door], client: socket.socket) -> None:
+def test_each_reply_has_its_query_s_id_and_question(kind: Kind, client: socket.socket) -> None:
     async def run() -> None:
         async with serving(kind, "127.0.0.1") as (_, _, sock, _):
             names = ["a.", "many.", "a.", "big.", "B.", "many."] * 15  # more than a batch
@@ -108,7 +146,7 @@ def test_each_reply_has_its_query_s_id_and_question(kind: type[Door], client: so
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_silence_and_waiting_leave_the_neighbours_replies_alone(kind: type[Door], client: socket.socket) -> None:
+def test_silence_and_waiting_leave_the_neighbours_replies_alone(kind: Kind, client: socket.socket) -> None:
     async def run() -> None:
         async with serving(kind, "127.0.0.1") as (script, _, sock, _):
             for ident, octets in enumerate(
@@ -129,7 +167,7 @@ def test_silence_and_waiting_leave_the_neighbours_replies_alone(kind: type[Door]
 
 @pytest.mark.parametrize("kind", DOORS)
 @pytest.mark.parametrize("asked", ["127.0.0.1", "127.0.0.2"])
-def test_replies_leave_from_the_address_that_was_asked(kind: type[Door], asked: str, client: socket.socket) -> None:
+def test_replies_leave_from_the_address_that_was_asked(kind: Kind, asked: str, client: socket.socket) -> None:
     async def run() -> None:
         async with serving(kind, "0.0.0.0") as (script, _, sock, _):
             port = sock.getsockname()[1]
@@ -145,7 +183,7 @@ def test_replies_leave_from_the_address_that_was_asked(kind: type[Door], asked: 
 
 @pytest.mark.parametrize("kind", DOORS)
 @pytest.mark.parametrize("host", ["::", "::1"])
-def test_ipv6_clients_are_answered(kind: type[Door], host: str) -> None:
+def test_ipv6_clients_are_answered(kind: Kind, host: str) -> None:
     async def run() -> None:
         async with serving(kind, host) as (script, _, sock, _):
             with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
@@ -163,7 +201,7 @@ def test_ipv6_clients_are_answered(kind: type[Door], host: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_no_reply_is_longer_than_the_client_takes(kind: type[Door], client: socket.socket) -> None:
+def test_no_reply_is_longer_than_the_client_takes(kind: Kind, client: socket.socket) -> None:
     async def run() -> None:
         async with serving(kind, "127.0.0.1") as (_, _, sock, _):
             client.sendto(query("big."), sock.getsockname())
@@ -175,7 +213,7 @@ def test_no_reply_is_longer_than_the_client_takes(kind: type[Door], client: sock
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_what_is_queued_at_the_close_is_answered(kind: type[Door], client: socket.socket) -> None:
+def test_what_is_queued_at_the_close_is_answered(kind: Kind, client: socket.socket) -> None:
     async def run() -> None:
         async with serving(kind, "127.0.0.1") as (_, door, sock, _):
             for ident in range(100):
@@ -190,7 +228,7 @@ def test_what_is_queued_at_the_close_is_answered(kind: type[Door], client: socke
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_a_client_that_went_away_costs_only_its_own_reply(kind: type[Door], client: socket.socket) -> None:
+def test_a_client_that_went_away_costs_only_its_own_reply(kind: Kind, client: socket.socket) -> None:
     async def run() -> None:
         async with serving(kind, "127.0.0.1") as (_, _, sock, _):
             for ident in range(10):
@@ -203,7 +241,7 @@ def test_a_client_that_went_away_costs_only_its_own_reply(kind: type[Door], clie
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_remembered_replies_are_counted_and_turned(kind: type[Door], client: socket.socket) -> None:
+def test_remembered_replies_are_counted_and_turned(kind: Kind, client: socket.socket) -> None:
     async def run() -> None:
         async with serving(kind, "127.0.0.1") as (script, _, sock, responder):
             firsts = set()
@@ -217,10 +255,75 @@ def test_remembered_replies_are_counted_and_turned(kind: type[Door], client: soc
     asyncio.run(run())
 
 
-@pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
+@pytest.mark.parametrize("kind", LOGGED)
+def test_each_question_leaves_one_line_whether_its_reply_was_made_or_remembered(
+    kind: Kind, client: socket.socket
+) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (script, _, sock, _):
+            asked = [(ident, name) for ident, name in enumerate(["a.", "many.", "later.", "b.c."] * 20)]
+            for ident, name in asked:
+                client.sendto(query(name, ident), sock.getsockname())
+            for _ in range(60):
+                await receive(client)
+            for done in script.waiting:
+                done(Answered(Answer()))
+            for _ in range(20):
+                await receive(client)
+            port, sizes = client.getsockname()[1], {"a.": 36, "many.": 82, "later.": 23, "b.c.": 40}
+            assert sorted(script.lines.text.splitlines()) == sorted(
+                f"[INFO] {ident} {port} {name} {len(query(name))} NOERROR {sizes[name]}" for ident, name in asked
+            )
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", MARKED)
+def test_each_audience_has_remembered_replies_of_its_own(kind: Kind) -> None:
+    async def run() -> None:
+        async with serving(kind, "127.0.0.1") as (script, _, sock, responder):
+            with bound("127.0.0.2") as one, bound("127.0.1.2") as alike, bound("127.0.0.3") as other:
+                for _ in range(5):
+                    for client in (one, alike, other):
+                        client.sendto(query("a."), sock.getsockname())
+                        await receive(client)
+            assert [host for host, _ in script.clients] == ["127.0.0.2", "127.0.1.2", "127.0.0.3", "127.0.0.3"]
+            assert (len(responder.memos[0]), responder.tally.recalled) == (2, 11)
+
+    asyncio.run(run())
+
+
+@BATCHED
+def test_the_mark_of_a_query_that_fills_its_slot_is_in_no_neighbour_s(client: socket.socket) -> None:
+    async def run() -> None:
+        async with serving(Kind(BatchDoor, marked=True), "127.0.0.1") as (_, _, sock, _):
+            for ident in (1, 2, 3, 4):
+                octets = query("a.", ident)
+                client.sendto(
+                    octets + bytes(mmsg.SLOT_BYTES - len(octets)) if ident == 2 else octets, sock.getsockname()
+                )
+            assert {(await receive(client))[0].id for _ in range(4)} == {1, 2, 3, 4}
+
+    asyncio.run(run())
+
+
+@BATCHED
+@pytest.mark.parametrize(("logged", "kind"), [(False, BatchDoor), (True, LoggedBatchDoor)])
+def test_only_where_questions_are_logged_a_door_notes_them(logged: bool, kind: type[Door]) -> None:
+    async def run() -> None:
+        async with serving(Kind(kind, logged=logged), "127.0.0.1") as (_, door, _, responder):
+            door.close()
+            again = open_door(door._socket, responder, responder.memos[0], asyncio.get_running_loop())
+            assert type(again) is kind
+            again.close()
+
+    asyncio.run(run())
+
+
+@BATCHED
 def test_a_flood_is_kept_out_and_the_others_are_answered() -> None:
     async def run() -> None:
-        async with serving(BatchDoor, "127.0.0.1") as (_, door, sock, _):
+        async with serving(Kind(BatchDoor), "127.0.0.1") as (_, door, sock, _):
             with bound("127.0.0.2") as flood, bound("127.0.0.3") as other:
                 while door.admission._chances == OPEN:
                     other.sendto(query("a.", 0), sock.getsockname())
@@ -241,7 +344,7 @@ def test_a_flood_is_kept_out_and_the_others_are_answered() -> None:
     asyncio.run(asyncio.wait_for(run(), 30))
 
 
-@pytest.mark.skipif(not mmsg.available, reason="no recvmmsg on this system")
+@BATCHED
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_ports_of_one_address_are_one_client(host: str) -> None:
     with ExitStack() as stack:
