@@ -99,6 +99,7 @@ class Worker:
         self._loaded = asyncio.Event()
         self._settings = settings
         self._loop = loop
+        self._responders: list[Responder] = []
         around = Around(
             loop=loop,
             random=SystemRandom(),
@@ -109,15 +110,12 @@ class Worker:
             datagrams=mmsg.Connected() if mmsg.available else None,
             log=_log,
             forget=self._forget,
+            forget_all=self._forget_all,
         )
         self._lines = Lines(sys.stdout.fileno(), loop)
         self._blocks = [
             work(block, around, self._write, _secret_of(number)) for number, block in enumerate(settings.servers.blocks)
         ]
-        for step in self._steps:
-            if hasattr(step, "changed"):
-                step.changed = self._forget_all
-        self._responders: list[Responder] = []
         self._doors: list[udp.Door] = []
         self._streams: list[StreamServer] = []
         self._link: WorkerLink | None = None

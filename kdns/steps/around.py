@@ -28,6 +28,10 @@ class Log(Protocol):
     def error(self, event: str, **keys: Any) -> Any: ...
 
 
+def _nobody() -> None:
+    """Has remembered nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Around:
     """The surroundings of a server block's steps in one worker."""
@@ -43,3 +47,5 @@ class Around:
     labels: Labels | None = None  # of metadata, where the server block gathers some
     # Takes the owners of which remembered replies are void; without it no step's replies but the cluster's are remembered.
     forget: Callable[[set[Owner]], None] | None = None
+    # Called when anything may be answered otherwise than before: all remembered replies are void.
+    forget_all: Callable[[], None] = _nobody

@@ -2,12 +2,11 @@
 
 Nothing is read when a question comes: steps.hostsfile makes tables of what steps.watched brings, and the step looks names
 up in them. What is remembered of this step's answers, and of what the rest of the chain said of names that it didn't
-have, holds until changed is called; for the latter no owner could be named, so all that is remembered has to go then.
+have, holds until forget_all is called; for the latter no owner could be named, so all that is remembered has to go then.
 Denials of the cluster's that hold for names alike are told apart where a name of ours may be among these.
 Standards: RFC 8020 isn't followed here: hosts has no zone, so a name above others doesn't exist.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -35,17 +34,23 @@ def make(settings: Settings, around: Around) -> "Hosts":
     return Hosts(settings, around)
 
 
-def _nobody() -> None:
-    """Has remembered nothing."""
-
-
 class Hosts:
     """Answers from the table of the moment."""
 
-    __slots__ = ("_ends", "_file", "_inline", "_log", "_passes_all", "_settings", "_table", "_unsupported", "changed")
+    __slots__ = (
+        "_ends",
+        "_file",
+        "_forget_all",
+        "_inline",
+        "_log",
+        "_passes_all",
+        "_settings",
+        "_table",
+        "_unsupported",
+    )
 
     def __init__(self, settings: Settings, around: Around) -> None:
-        self.changed: Callable[[], None] = _nobody  # called when anything may be answered otherwise than before
+        self._forget_all = around.forget_all
         self._settings = settings
         self._passes_all = ROOT in settings.fallthrough
         self._log = around.log
@@ -117,7 +122,7 @@ class Hosts:
         if source.ignored:
             count, first = len(source.ignored), str(source.ignored[0])
             self._log.warning("file_lines_ignored", path=self._settings.file, count=count, first=first)
-        self.changed()
+        self._forget_all()
 
     def _use(self, source: Source) -> Portions:
         self._table = table = yield from table_of((source, self._inline))

@@ -6,7 +6,7 @@ depends on nothing new and may be remembered as before. With weights, chance dec
 that has some, so nothing of such a name is remembered; names without weights are the responder's.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv6Address, ip_address
 from typing import Final, TypeAlias
@@ -47,10 +47,6 @@ def make(settings: Settings, around: Around) -> "Preferring | Weighted | None":
     if settings.weights is not None:
         return Weighted(settings.weights, settings.reload_s, around)
     return Preferring(settings.preferred) if settings.preferred else None
-
-
-def _nobody() -> None:
-    """Has remembered nothing."""
 
 
 class Preferring:
@@ -111,10 +107,10 @@ def _parts(records: RecordSet, rank: Rank) -> tuple[RecordSet, ...]:
 class Weighted:
     """Lets chance say which address comes first, by the weights of a file."""
 
-    __slots__ = ("_file", "_log", "_random", "_weights", "changed")
+    __slots__ = ("_file", "_forget_all", "_log", "_random", "_weights")
 
     def __init__(self, path: str, reload_s: float, around: Around) -> None:
-        self.changed: Callable[[], None] = _nobody  # called when anything may be answered otherwise than before
+        self._forget_all = around.forget_all
         self._random = around.random
         self._log = around.log
         self._weights: Weights = {}
@@ -161,7 +157,7 @@ class Weighted:
 
     def _read(self, octets: bytes) -> Portions:
         self._weights = yield from weights_of(octets)
-        self.changed()
+        self._forget_all()
 
 
 def chosen(weights: Mapping[bytes, int], addresses: Sequence[bytes], random: Random) -> int:

@@ -103,10 +103,10 @@ def test_failures_and_other_types_are_passed_on(tmp_path: Path) -> None:
 WEIGHTS = "# who gets what\n\nWWW.example.com\n10.0.0.1 3\n10.0.0.2 1\n\nsix.example.com.\n2001:db8::1 255\n"
 
 
-def weighted(tmp_path: Path, text: str = WEIGHTS, reload: str = "0s") -> Any:
+def weighted(tmp_path: Path, text: str = WEIGHTS, reload: str = "0s", **around: Any) -> Any:
     path = tmp_path / "weights"
     path.write_text(text)
-    return step(f"loadbalance weighted {path} {{\n    reload {reload}\n}}")
+    return step(f"loadbalance weighted {path} {{\n    reload {reload}\n}}", **around)
 
 
 @pytest.mark.parametrize("foreign", [False, True])
@@ -143,9 +143,8 @@ def test_what_chance_decides_is_not_remembered_and_all_else_is(foreign: bool, tm
 
 def test_new_weights_count_and_whoever_remembers_is_told(tmp_path: Path) -> None:
     async def scene() -> None:
-        one = weighted(tmp_path, "other.example.com\n10.0.0.1 1\n", "30s")
         told_of: list[int] = []
-        one.changed = lambda: told_of.append(1)
+        one = weighted(tmp_path, "other.example.com\n10.0.0.1 1\n", "30s", forget_all=lambda: told_of.append(1))
         outcome = first(one, f"NOERROR aa; {addresses('0.1', '0.2')}", foreign=False)
         assert isinstance(outcome, Answered)
         assert outcome.owners == (STATIC,)
@@ -153,14 +152,14 @@ def test_new_weights_count_and_whoever_remembers_is_told(tmp_path: Path) -> None
         await later(31)
         outcome = first(one, f"NOERROR aa; {addresses('0.1', '0.2')}", foreign=False)
         assert isinstance(outcome, Answered)
-        assert (outcome.owners, told_of) == ((), [1])
+        assert (outcome.owners, told_of) == ((), [1, 1])
         with capture_logs() as logged:
             write(tmp_path / "weights", "www.example.com\n10.0.0.1 0\n")
             await later(31)
         assert [entry["event"] for entry in logged] == ["file_unusable"]
         outcome = first(one, f"NOERROR aa; {addresses('0.1', '0.2')}", foreign=False)
         assert isinstance(outcome, Answered)
-        assert (outcome.owners, told_of) == ((), [1])  # the weights from before hold
+        assert (outcome.owners, told_of) == ((), [1, 1])  # the weights from before hold
         one.close()
 
     run(scene())
