@@ -25,6 +25,7 @@ from kdns.dns.records import ExtendedError
 from kdns.steps import items
 from kdns.steps.around import Around, Log
 from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request, Rest
+from kdns.steps.failures import UNREACHED_S
 from kdns.steps.flights import Flight, Flights
 from kdns.steps.items import Item, reason
 from kdns.steps.popularity import Popularity
@@ -32,7 +33,6 @@ from kdns.steps.shelves import Shelves, is_within, key_of
 
 NAME: Final = items.NAME
 STALE_TTL_S: Final = 30  # told of what is past its time (RFC 8767 section 4); the settings' 0 means this, too
-UNREACHED_S: Final = 1.0  # a question nobody answered isn't asked again for so long (RFC 9520 section 3.2: at least)
 # Where the settings say nothing: who waits longer than 1.8 s gets what is stale, and upstreams aren't asked again for
 # 30 s (both RFC 8767 section 5).
 STALE: Final = Stale(STALE_S, verify=True, timeout_s=1.8, ttl_s=STALE_TTL_S, recheck_s=30.0)
@@ -95,8 +95,8 @@ class Cache(Shelves):
             item.use()
             if item.expires > second:
                 return item.told(second) if self._popularity is None else self._counted(request, rest, key, item)
-        if second <= self._failing and key in self._failures:
-            return self._again(self._failures[key][0])
+        if second <= self._failures.last and (failure := self._failures.given(key)) is not None:
+            return self._again(failure)
         # Half an answer may do for a client that asks by UDP, so others don't wait with it.
         together = key if request.transport == "udp" else key + b"\1"
         flight = self.flights.flying.get(together)
@@ -137,7 +137,14 @@ class Cache(Shelves):
             hold_s = min(max(hold_s, self._recheck_s), left)
             self.served_stale += clients
         if hold_s:
-            self.hold(key, outcome._replace(by=NAME), hold_s)
+            self._failures.hold(key, outcome._replace(by=NAME), hold_s)
+        return outcome
+
+    def unreached(self, key: bytes, item: Item | None, outcome: Failed, clients: int) -> Outcome:
+        """What to say to clients whose question nobody answered."""
+        if item is not None and self.may_give(item):
+            return self.failed(key, item, outcome, UNREACHED_S, clients)
+        self._failures.hold_unreached(key, outcome._replace(by=NAME))
         return outcome
 
     def unanswered(self, key: bytes, item: Item | None, clients: int) -> Outcome | None:
@@ -282,8 +289,9 @@ class _Asking(Flight):
                 return cache.keep(key, found, outcome.by)
             return cache.renew(key, item, found, outcome.by, self.clients)
         if isinstance(outcome, Failed) and outcome.cause is None:
-            unreached = outcome.error is not None and outcome.error.code in _UNREACHED
-            return cache.failed(key, item, outcome, UNREACHED_S if unreached else 0, self.clients)
+            if outcome.error is not None and outcome.error.code in _UNREACHED:
+                return cache.unreached(key, item, outcome, self.clients)
+            return cache.failed(key, item, outcome, 0, self.clients)
         return outcome
 
 

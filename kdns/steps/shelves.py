@@ -1,14 +1,12 @@
-"""Where the cache keeps things: answers, denials and failures, within bounds of time, number and octets.
+"""Where the cache keeps things: answers, denials and (in failures) what failed, within bounds of time, number and octets.
 
 Knows how long what is kept for, and what makes way for what; not when it is given, or asked for again.
-Standards: RFC 2308 section 5, RFC 2181 section 8 (TTL 0), RFC 9520 (failures).
+Standards: RFC 2308 section 5, RFC 2181 section 8 (TTL 0).
 """
 
 import asyncio
 import struct
 from typing import Final
-
-from cachetools import TLRUCache
 
 from kdns.config.directives.cache import Cache as Settings
 from kdns.dns import foreign, types
@@ -16,11 +14,11 @@ from kdns.dns.lasting import Lasting, with_ttl
 from kdns.dns.names import Name, is_below
 from kdns.dns.query import Query
 from kdns.dns.wire import end_of_plain_name
-from kdns.steps.chain import Outcome, Relayed
+from kdns.steps.chain import Relayed
+from kdns.steps.failures import Failures
 from kdns.steps.items import Item, Steady
 from kdns.steps.s3fifo import S3Fifo
 
-_FAILURES: Final = 1024  # kept at a time
 # What a kept reply costs beside its octets and its key's (measured on CPython 3.11), and each of its TTLs.
 _OVERHEAD: Final = 420
 _OVERHEAD_TTL: Final = 40
@@ -32,7 +30,7 @@ _KIND: Final = struct.Struct("!HHB").pack
 class Shelves:
     """What is kept; the cache is one of these rather than has one, which would make each question dearer."""
 
-    __slots__ = ("_failing", "_failures", "_item", "_shelves", "denial", "loop", "success")
+    __slots__ = ("_failures", "_item", "_shelves", "denial", "loop", "success")
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -45,11 +43,7 @@ class Shelves:
             (self.denial, *_span(denied.ttl_min_s, denied.ttl_max_s), settings.disable_denial),
         )
         self._item = Steady if settings.keep_ttl else Item
-        # What failed, and until when it is given unasked.
-        self._failures: TLRUCache[bytes, tuple[Outcome, float]] = TLRUCache(
-            _FAILURES, ttu=lambda _key, failure, _now: failure[1], timer=loop.time
-        )
-        self._failing = 0.0  # until then there may be some: to look costs 0.4 µs, for nothing where nothing fails
+        self._failures = Failures(loop)
 
     def keep(self, key: bytes, found: Lasting, by: str) -> Relayed:
         """What to give now of what by said and what lasts; it is kept if it may be, and takes the place of what was."""
@@ -63,15 +57,9 @@ class Shelves:
         )
         if not seconds or (disabled and _is_of(key, disabled)) or not shelf.put(key, item):
             self.outdate(key, denial=denial)
-        if second <= self._failing:
-            self._failures.pop(key, None)
+        if second <= self._failures.last:
+            self._failures.answered(key)
         return Relayed(octets, by, 0.0, None, rotation, foreign.tidy(octets))
-
-    def hold(self, key: bytes, outcome: Outcome, hold_s: float) -> None:
-        """Keeps a failure for so long."""
-        until = self.loop.time() + hold_s
-        self._failures[key] = outcome, until
-        self._failing = max(self._failing, until)
 
     def outdate(self, key: bytes, *, denial: bool) -> None:
         """Lets the answer or the denial under a key be given no more, not even as stale: there is something newer."""

@@ -101,7 +101,7 @@ def test_what_the_upstream_said_is_kept_and_asked_for_once(server: Server, upstr
 
 
 @TRANSPORTS
-def test_own_names_never_leave(server: Server, upstream: Upstream, tcp: bool) -> None:
+def test_own_names_never_leave(server: Server, upstream: Upstream, tcp: bool) -> None:  # U32
     for name, rtype in (
         (f"web.shop.{ZONE}", "A"),
         (f"web.shop.{ZONE}", "MX"),

@@ -171,6 +171,33 @@ def test_more_than_max_concurrent_fails_at_once_and_the_rest_go_on() -> None:  #
     play([("slow", "honest")], scene, max_concurrent=3)
 
 
+def test_answers_held_for_long_reach_nobody_when_all_come_at_once() -> None:  # U22
+    async def scene(forward: Forward, sinners: list[UpstreamOfSins]) -> None:
+        asked = [Asked(forward, from_text(f"{n}.example.com.")) for n in range(100)]
+        await asyncio.sleep(9)
+        assert {said(outcome) for one in asked for outcome in one.outcomes} == {"failed SERVFAIL"}
+        assert (len(forward.waiting), {one.at for one in asked}) == (0, {4.0})
+        sinners[0].udp = "honest"
+        well = Asked(forward)
+        assert (said(await well.outcome()), well.at) == ("from 1", 0.0)
+        assert [len(one.outcomes) for one in asked] == [1] * 100
+
+    play([("held", "honest")], scene)
+
+
+def test_a_flood_of_names_that_nobody_answers_takes_no_more_than_may_wait() -> None:  # U23
+    async def scene(forward: Forward, sinners: list[UpstreamOfSins]) -> None:
+        asked = [Asked(forward, from_text(f"{n}.dead.example.")) for n in range(1000)]
+        assert len(forward.waiting) == 50
+        assert sum(len(one.outcomes) for one in asked) == 950
+        sinners[0].udp = "honest"
+        await asyncio.sleep(5)
+        assert not forward.waiting
+        assert said(await Asked(forward).outcome()) == "from 1"
+
+    play([("silent", "honest")], scene, max_concurrent=50)
+
+
 def test_late_answer_is_delivered_to_nobody() -> None:  # U14
     async def scene(forward: Forward, sinners: list[UpstreamOfSins]) -> None:
         asked = [Asked(forward, from_text(f"{n}.example.com.")) for n in range(20)]

@@ -138,6 +138,7 @@ UDP: Final[dict[str, Sin]] = {
     "stranger first": lambda query, number: [Say(answer(query, 66), stranger=True), Say(answer(query, number))],
     "twice": lambda query, number: [Say(answer(query, number)), Say(answer(query, 66))],
     "late": lambda query, number: [Say(answer(query, number), after_s=3.0)],
+    "held": lambda query, number: [Say(answer(query, number), after_s=10.0)],
     "slow": lambda query, number: [Say(answer(query, number), after_s=1.0)],
     "wrong, then right": lambda query, number: UDP["wrong name"](query, 66) + UDP["slow"](query, number),
     "forged": _forged,

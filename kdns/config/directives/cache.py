@@ -174,7 +174,7 @@ DIRECTIVE: Final = Directive(
         "A capacity is a number of replies, neither rounded nor raised; octets are bounded, too.",
         "Without serve_stale, too, replies up to an hour past their time are given while no upstream answers.",
         "A reply past its time has a TTL of 30 s where serve_stale names none, or 0 (RFC 8767).",
-        "A question that failed isn't asked again for a second, where RECHECK and servfail are shorter (RFC 9520).",
+        "A question that nobody answered isn't asked again for a second, then for two, and so on up to 5 minutes (RFC 9520).",
         "A reply with a TTL of 0 isn't kept, whatever MINTTL is.",
     ),
     laws=(
