@@ -33,7 +33,7 @@ from kdns.serve.control import Control, ControllerStart
 from kdns.serve.link import ControllerLink
 from kdns.serve.signals import LAMEDUCK
 from kdns.sources.status import ResourceStatus
-from kdns.zone.patch import Patch, encode_patch
+from kdns.zone.patch import Image, Patch, encode_patch
 
 # How long a page of metrics waits for the workers' reports.
 _REPORT_S: Final = 0.5
@@ -115,10 +115,15 @@ class Controller:
         worker.link = ControllerLink(
             sock,
             asyncio.get_running_loop(),
-            self.feed.image,
+            lambda: self._image(worker),
             reported=lambda octets: self._reported(slot, octets),
             lost=lambda reason: self._lost(slot, reason),
         )
+
+    def _image(self, worker: Worker) -> Image | None:
+        """What a worker is to serve, None while it has to wait; of what it served before nothing stale takes the place."""
+        image = self.feed.image()
+        return None if image is None or (image.stale and worker.link is not None and worker.link.served) else image
 
     def routes(self, name: str) -> dict[str, Route]:
         """The paths of the listener of that name."""
@@ -164,21 +169,37 @@ class Controller:
             return _text(503, "stopping")
         if self._looks_for_loops and await self._is_looping():
             return _text(503, "loop")
-        states = [
-            None if worker.link is None else health.WorkerState(worker.link.acked is not None, worker.link.acked or 0)
-            for worker in self._workers
-        ]
+        states = [self._worker_state(worker) for worker in self._workers]
+        last_known = self.feed.last_known
         resources: dict[str, health.ResourceState] = {
-            name: health.ResourceState(status.synced, status.trouble or "", self._age_s(name, status))
+            name: health.ResourceState(
+                status.synced,
+                status.trouble or "",
+                self._age_s(name, status),
+                None if last_known is None else last_known.age_s(name),
+            )
             for name, status in self.feed.status().items()
         }
         return _text(
-            *health.readiness(states, resources, max_age_s=self._settings.max_staleness_s, verbose="verbose" in query)
+            *health.readiness(
+                states,
+                resources,
+                max_age_s=self._settings.max_staleness_s,
+                snapshot_counts=last_known is not None and last_known.counts,
+                verbose="verbose" in query,
+            )
         )
+
+    def _worker_state(self, worker: Worker) -> health.WorkerState | None:
+        if worker.link is None:
+            return None
+        # While there is only a snapshot, a worker goes on with what it had before this controller.
+        serves = worker.link.acked is not None or (self.feed.compiler.stale and worker.link.served > 0)
+        return health.WorkerState(serves, worker.link.acked or 0)
 
     def _age_s(self, resource: Resource, status: ResourceStatus) -> float | None:
         """How long ago what must be known of the resource was last proven; None where that keeps nobody waiting."""
-        return status.age_s if resource in self.feed.required else None
+        return self.feed.age_s(resource, status) if resource in self.feed.required else None
 
     async def _is_looping(self) -> bool:
         """Whether a worker says that forwarded questions come back."""
@@ -223,8 +244,9 @@ class Controller:
         for resource, status in self.feed.status().items():
             yield "kdns_synced", (resource,), int(status.synced)
             yield "kdns_objects", (resource,), self.feed.compiler.store.count(resource)
-            if status.age_s is not None:
-                yield "kdns_freshness_seconds", (resource,), round(status.age_s, 3)
+            age_s = self.feed.age_s(resource, status)
+            if age_s is not None:
+                yield "kdns_freshness_seconds", (resource,), round(age_s, 3)
             yield "kdns_relists_total", (resource,), status.counters.relists
             yield "kdns_store_digest", (resource,), self.feed.compiler.store.digest(resource)
             yield "kdns_history_resets_total", (resource,), status.counters.rewinds
@@ -232,6 +254,9 @@ class Controller:
             yield "kdns_undecodable_total", (resource,), status.counters.undecodable
             for series, count in status.counters.problems.items():
                 yield "kdns_object_problems_total", series, count
+        yield "kdns_snapshot_enabled", (), int(self.feed.last_known is not None)
+        if self.feed.last_known is not None:
+            yield from self.feed.last_known.samples()
         yield from process_samples()
 
     @staticmethod

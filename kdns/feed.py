@@ -2,8 +2,10 @@
 
 Knows nothing of workers, pages or server blocks: what it is fed from and what is made of that are all its settings, and
 whoever has it made hears of each patch.
+Beside an API server it has a snapshot, where there is a folder for one.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,7 +17,8 @@ from kdns.cluster.objects import Delta, Problem, Resource
 from kdns.config.clusters import reading_of
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.serving import Serving
-from kdns.config.settings import ClusterSource, ManifestSource, ReadSettings
+from kdns.config.settings import STATE_FOLDER, ClusterSource, ManifestSource, ReadSettings, SnapshotSettings
+from kdns.lastknown import Feeding, LastKnown, origin_of
 from kdns.ops import logs
 from kdns.sources.demand import Demand, demand_of
 from kdns.sources.status import ResourceStatus
@@ -43,12 +46,13 @@ class Wish(NamedTuple):
 
     source: ClusterSource | ManifestSource | None
     reading: ReadSettings
+    snapshot: SnapshotSettings | None = None
 
 
 def wish_of(settings: Serving) -> Wish:
     """The wish of all kubernetes directives of a configuration, which agree."""
     every = [each for block in settings.servers.blocks for each in block.each(Kubernetes)]
-    return Wish(settings.source, reading_of(every) if every else ReadSettings())
+    return Wish(settings.source, reading_of(every) if every else ReadSettings(), settings.snapshot)
 
 
 class Feed:
@@ -63,10 +67,15 @@ class Feed:
         self.source: Final = self._make_source(wish.source, demand)
         self._publish = publish
         self._served = served
+        self._told_synced = False
+        self.last_known: Final = self._make_last_known(wish, demand)
 
     async def run(self) -> None:
         """Feeds until cancelled; raises SourceError."""
-        await self.source.run()
+        if self.last_known is None:
+            await self.source.run()
+        else:
+            await asyncio.gather(self.source.run(), self.last_known.run())
 
     def take(self, deltas: Iterable[Delta]) -> None:
         """Compiles what the source says, in one step, and publishes what changed."""
@@ -75,8 +84,13 @@ class Feed:
         patch = self.compiler.apply(deltas, int(time.time()))
         if patch is None:
             return
-        if patch.base == 0:
-            _log.info("synced", entries=len(patch.puts), **{name: self.compiler.store.count(name) for name in REQUIRED})
+        if not (patch.stale or self._told_synced):
+            self._told_synced = True
+            _log.info(
+                "synced", entries=self.compiler.entries, **{name: self.compiler.store.count(name) for name in REQUIRED}
+            )
+        if self.last_known is not None:
+            self.last_known.published()
         self._publish(patch)
 
     def image(self) -> Image | None:
@@ -86,6 +100,25 @@ class Feed:
     def status(self) -> dict[Resource, ResourceStatus]:
         """How far each resource is."""
         return self.source.status()
+
+    def age_s(self, resource: Resource, status: ResourceStatus) -> float | None:
+        """How long ago what is known of a resource was proven to be current, by the API server or by a snapshot."""
+        stale_s = None if self.last_known is None else self.last_known.age_s(resource)
+        return status.age_s if stale_s is None else stale_s
+
+    def _make_last_known(self, wish: Wish, demand: Demand) -> LastKnown | None:
+        if not isinstance(wish.source, ClusterSource):
+            if wish.snapshot is not None:
+                _log.warning("snapshot_off", reason="no server block serves a cluster", path=wish.snapshot.folder)
+            return None
+        if wish.snapshot is None:
+            if wish.source.of_pod:
+                _log.info(
+                    "snapshot_off", reason="no folder for it", add=f"a volume such as an emptyDir at {STATE_FOLDER}"
+                )
+            return None
+        feeding = Feeding(self.compiler, demand, self.status, self._served, self._publish)
+        return LastKnown(wish.snapshot, origin_of(wish.source, demand), feeding, _log)
 
     def _make_source(self, source: ClusterSource | ManifestSource | None, demand: Demand) -> Source:
         # Each imported only where it is used: YAML by the one, HTTP and TLS by the other.

@@ -15,7 +15,7 @@ import click
 from kdns import __version__
 from kdns.config import flags
 from kdns.config.flags import Flags, Surroundings
-from kdns.config.settings import AUDIT_S, ManifestSource, SettingsError
+from kdns.config.settings import AUDIT_S, STATE_FOLDER, ManifestSource, SettingsError
 
 _FAILURE: Final = 1
 _STDIN: Final = "-"
@@ -51,6 +51,13 @@ def _list(context: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.option("--metrics", metavar=_ADDRESS, help=f"Where /metrics is.  [:{flags.METRICS_PORT}]")
 @click.option("--audit-interval", metavar="SECONDS", type=int, help=f"Between two audits; 0 for none.  [{AUDIT_S:.0f}]")
 @click.option("--ready-max-staleness", metavar="SECONDS", type=int, help="Longer unproven fresh, /ready is 503.  [off]")
+@click.option("--snapshot", metavar="DIR", help=f"Where what was last known is kept.  [in a pod {STATE_FOLDER}]")
+@click.option(
+    "--snapshot-ready",
+    type=click.Choice((flags.YES, flags.NO)),
+    default=flags.YES,
+    help="Whether it is ready by that.  [yes]",
+)
 @click.option("--log-level", type=click.Choice(flags.LEVELS), default="info", help="How much is logged.  [info]")
 @click.option("-pidfile", "--pidfile", metavar="FILE", help="Write the process id there; the file goes at the end.")
 @click.option("-quiet", "--quiet", is_flag=True, help="Say nothing of the start but what is wrong.")
@@ -108,6 +115,7 @@ def _surroundings() -> Surroundings:
         resolv_conf=_text(_RESOLV_CONF),
         is_own=_is_own,
         workers=_workers,
+        state_folder=STATE_FOLDER if Path(STATE_FOLDER).is_dir() else "",
     )
 
 

@@ -49,6 +49,11 @@ class Compiler:
         self._published_stale = False
 
     @property
+    def entries(self) -> int:
+        """How many are published."""
+        return len(self._entries)
+
+    @property
     def stale(self) -> bool:
         """Whether any resource is as a snapshot had it, and hasn't been listed since."""
         return any(self.store.stale(resource) for resource in RESOURCES)
@@ -62,7 +67,7 @@ class Compiler:
         """Publishes what a snapshot has of the resources that aren't synced yet; serial is the zone's of that time.
 
         To be called before anything was published. None where something required is neither there nor synced. Raises
-        ValueError for what are no rows; the compiler is of no use then.
+        ValueError for what are no rows, and changes nothing then.
         """
         self.store.restore(rows)
         self.serial = max(self.serial, serial)

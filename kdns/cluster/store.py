@@ -89,22 +89,17 @@ class Store:
     def restore(self, rows: Rows) -> None:
         """Takes rows as rows() gave them, each resource of which nothing is there yet, as what was last seen of it whole.
 
-        They are stale until the resource is reset. Raises ValueError for what are no rows; the store is of no use then.
+        They are stale until the resource is reset. Raises ValueError for what are no rows, and changes nothing then.
         """
-        for resource, namespaces in rows.items():
-            if resource in self._synced:
-                continue
-            for namespace, named in namespaces.items():
-                for name, row in named.items():
-                    try:
-                        new = _object(resource, Key(namespace, name), row)
-                    except msgspec.MsgspecError as error:
-                        raise ValueError(f"{resource} {namespace}/{name}: {error}") from error
-                    self._rows[resource].setdefault(namespace, {})[name] = row
-                    self._digests[resource].add(namespace, name, row)
-                    self._changed(None, new, nothing_touched())
-            self._synced.add(resource)
-            self._stale.add(resource)
+        new = {resource: namespaces for resource, namespaces in rows.items() if resource not in self._synced}
+        for _ in _read(new):
+            pass
+        for resource, key, row, each in _read(new):
+            self._rows[resource].setdefault(key.namespace, {})[key.name] = row
+            self._digests[resource].add(key.namespace, key.name, row)
+            self._changed(None, each, nothing_touched())
+        self._synced.update(new)
+        self._stale.update(new)
 
     def rows(self, resources: Iterable[Resource]) -> Rows:
         """What is there of these resources, in dictionaries that stay as they are; the rows themselves are shared."""
@@ -310,6 +305,19 @@ _WRITER: Final = msgspec.msgpack.Encoder()
 _READERS: Final = {resource: _reader(kind) for resource, kind in _KINDS.items()}
 _STAMPS: Final = msgspec.msgpack.Decoder(_StampRow)
 _SLICES: Final = msgspec.msgpack.Decoder(_SliceRow)
+
+
+def _read(rows: Rows) -> Iterator[tuple[Resource, Key, bytes, Object]]:
+    """The objects of rows. Raises ValueError for what is none."""
+    for resource, namespaces in rows.items():
+        for namespace, named in namespaces.items():
+            for name, row in named.items():
+                key = Key(namespace, name)
+                try:
+                    each = _object(resource, key, row)
+                except msgspec.MsgspecError as error:
+                    raise ValueError(f"{resource} {namespace}/{name}: {error}") from error
+                yield resource, key, row, each
 
 
 def _row_of(new: Object) -> bytes:

@@ -19,7 +19,7 @@ from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.endpoints import Upstream
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
-from kdns.config.settings import Address, ClusterSource, ManifestSource, SettingsError
+from kdns.config.settings import Address, ClusterSource, ManifestSource, SettingsError, SnapshotSettings
 from kdns.dns import names
 from kdns.dns.names import Name
 
@@ -39,6 +39,7 @@ AUDIT_RANGE_S: Final = (10, 86400)
 # A watch that only seems alive is noticed after 100 s, so that freshness goes unproven for as long though nothing is wrong.
 STALENESS_RANGE_S: Final = (120, 86400)
 LEVELS: Final = ("debug", "info", "warning", "error")
+YES, NO = "yes", "no"
 
 _REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
 # What a Corefile says itself.
@@ -66,6 +67,8 @@ class Flags:
     ttl: int | None = None
     workers: str = "auto"
     log_level: str = "info"
+    snapshot: str | None = None
+    snapshot_ready: str = YES
     health: str | None = None
     ready: str | None = None
     metrics: str | None = None
@@ -84,6 +87,7 @@ class Surroundings(NamedTuple):
     is_own: Callable[[str], bool]  # whether an IP address is one of this machine's
     workers: Callable[[], int]  # how many are worth having here
     addresses_of: Callable[[str], Sequence[str]] = lambda _: ()  # of an interface
+    state_folder: str = ""  # STATE_FOLDER where it is there, or empty
 
 
 def serving(flags: Flags, around: Surroundings) -> tuple[Serving, tuple[str, ...]]:
@@ -104,11 +108,13 @@ def serving(flags: Flags, around: Surroundings) -> tuple[Serving, tuple[str, ...
         forward = Forward(origin=(names.ROOT,), upstreams=asked, policy="sequential", max_concurrent=CONCURRENT_MAX)
         settings += [Cache(ttl_s=CACHE_TTL_S), forward]
     routes = (Route(names.ROOT, 0),)
+    source = _source(flags, around)
     return Serving(
         servers=Servers(
             (Block((names.ROOT,), tuple(settings)),), tuple(Listener(each, "dns", routes) for each in listen)
         ),
-        source=_source(flags, around),
+        source=source,
+        snapshot=_snapshot(flags, source, around),
         probes=_probes(flags, Probes(*((Address("", each),) for each in (HEALTH_PORT, READY_PORT, METRICS_PORT)))),
         workers=_workers(flags.workers, around),
         log_level=flags.log_level,
@@ -129,9 +135,11 @@ def serving_servers(flags: Flags, around: Surroundings, servers: Servers) -> Ser
         ready=tuple(dict.fromkeys(each.address for block in blocks for each in block.each(Ready))),
         metrics=tuple(dict.fromkeys(each.address for block in blocks for each in block.each(Prometheus))),
     )
+    source = _source_of(found[0], flags, around) if found else None
     return Serving(
         servers=servers,
-        source=_source_of(found[0], flags, around) if found else None,
+        source=source,
+        snapshot=_snapshot(flags, source, around),
         probes=_probes(flags, probes),
         workers=_workers(flags.workers, around),
         log_level=flags.log_level,
@@ -203,6 +211,12 @@ def check_combination(flags: Flags) -> None:
                 raise SettingsError(f"--{name}: found it beside -conf, expected it in {flags.conf} alone")
     if flags.manifests and flags.kubeconfig is not None:
         raise SettingsError("--manifests: found it beside --kubeconfig, expected one of them")
+    if flags.manifests and flags.snapshot is not None:
+        raise SettingsError(
+            "--snapshot: found it beside --manifests, expected it with an API server; YAML is kept already"
+        )
+    if flags.snapshot == "":
+        raise SettingsError("--snapshot: found an empty text, expected a folder")
     if flags.manifests and flags.context is not None:
         raise SettingsError("--context: found it beside --manifests, expected it beside --kubeconfig")
     _check_seconds(flags, "--audit-interval", flags.audit_interval, AUDIT_RANGE_S)
@@ -256,6 +270,16 @@ def _source(flags: Flags, around: Surroundings) -> ClusterSource | ManifestSourc
     if around.kubeconfig:
         return _audited(ClusterSource(around.kubeconfig, flags.context), flags)
     raise SettingsError(_NO_SOURCE)
+
+
+def _snapshot(
+    flags: Flags, source: ClusterSource | ManifestSource | None, around: Surroundings
+) -> SnapshotSettings | None:
+    """Where the snapshot is: the folder that a flag names, or a pod's own."""
+    folder = flags.snapshot
+    if folder is None and isinstance(source, ClusterSource) and source.of_pod:
+        folder = around.state_folder
+    return SnapshotSettings(folder, flags.snapshot_ready == YES) if folder else None
 
 
 def _origin(text: str) -> Name:

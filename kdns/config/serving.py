@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from kdns.config.declarations import Settings
-from kdns.config.settings import Address, ClusterSource, ManifestSource
+from kdns.config.settings import Address, ClusterSource, ManifestSource, SnapshotSettings
 from kdns.dns.names import Name
 
 Scheme: TypeAlias = Literal["dns", "tls"]
@@ -76,9 +76,9 @@ class Serving:
     probes: Probes
     workers: int
     log_level: str = "info"
-    max_staleness_s: float = (
-        0.0  # for so long the cluster's freshness may go unproven before /ready says no; 0: for ever
-    )
+    # For so long the cluster's freshness may go unproven before /ready says no; 0 for ever.
+    max_staleness_s: float = 0.0
+    snapshot: SnapshotSettings | None = None  # None where there is no folder for it
     lameduck_s: float = 0.0  # for so long questions are answered after the signal to stop
     pidfile: str | None = None  # where the supervisor writes its process id
     quiet: bool = False  # says nothing of the start but what is wrong

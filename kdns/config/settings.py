@@ -52,6 +52,11 @@ class ClusterSource:
     limits: ApiLimits = UNLIMITED
     audit_s: float = AUDIT_S  # between two comparisons of what is known with what is there; 0 for none
 
+    @property
+    def of_pod(self) -> bool:
+        """Whether it is that of the pod's service account."""
+        return self.kubeconfig is None and self.context is None and self.endpoint is None
+
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
@@ -65,6 +70,18 @@ class ReadSettings:
     labels: Selector = ()  # that Services, EndpointSlices and Pods have to have
     namespace_labels: Selector = ()  # that Namespaces have to have, or nothing in them exists
     patience_s: float = 5.0  # how long the start waits for all of it
+
+
+# Where a pod may have a volume for the snapshot.
+STATE_FOLDER: Final = "/var/lib/kdns"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSettings:
+    """Where what was last known of the cluster is kept."""
+
+    folder: str
+    counts: bool = True  # who answers from it is ready
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ plugins that aren't ready, and a line for each resource whose last proof of fres
 limit. With verbose a line each says what is missing and why.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 PLUGIN: Final = "kubernetes"  # what CoreDNS calls the part that waits for the cluster
@@ -26,6 +26,7 @@ class ResourceState(NamedTuple):
     synced: bool
     reason: str = ""  # in words for an operator, empty where there is nothing to say
     age_s: float | None = None  # since the last proof that it is current; None before, and where that doesn't matter
+    snapshot_age_s: float | None = None  # of what is served of it until it is synced, where that comes from a snapshot
 
 
 def health() -> tuple[int, str]:
@@ -39,24 +40,34 @@ def readiness(
     *,
     revision: int = 0,
     max_age_s: float = 0.0,
+    snapshot_counts: bool = False,
     verbose: bool = False,
 ) -> tuple[int, str]:
     """Status and body of /ready: 200 once every resource is synced and every worker serves the synced index.
 
     None stands for a worker that isn't there or hasn't spoken yet; revision is the least that a worker must have, and
-    max_age_s how long ago the last proof of a resource's freshness may be; 0 for any time. Where no cluster is read
-    there are no resources, and none is waited for.
+    max_age_s how long ago the last proof of a resource's freshness may be; 0 for any time. With snapshot_counts a
+    resource from a snapshot is as good as synced, and the body says so. Where no cluster is read there are no
+    resources, and none is waited for.
     """
-    parts = [_resource(name, state, max_age_s) for name, state in sorted(resources.items())]
+    parts = [
+        _resource(name, state, max_age_s, snapshot_counts=snapshot_counts) for name, state in sorted(resources.items())
+    ]
     stale = [line for name, state in sorted(resources.items()) if (line := _staleness(name, state, max_age_s))]
     parts += [_worker(number, state, revision) for number, state in enumerate(workers)]
     ready = bool(workers) and all(fine for fine, _ in parts)
-    status, body = (200, "OK") if ready else (503, PLUGIN)
+    status, body = (200, f"OK{_age(resources.values())}") if ready else (503, PLUGIN)
     if stale and not verbose:
         body = "\n".join((body, *stale))
     if verbose:
         body = "".join(f"{line}\n" for line in (body, *(line for _, line in parts)))
     return status, body
+
+
+def _age(resources: Iterable[ResourceState]) -> str:
+    """What is to be said of what comes from a snapshot."""
+    ages = [state.snapshot_age_s for state in resources if state.snapshot_age_s is not None]
+    return f", stale: from a snapshot {max(ages):.0f} s old" if ages else ""
 
 
 def _staleness(name: str, state: ResourceState, max_age_s: float) -> str:
@@ -67,11 +78,14 @@ def _staleness(name: str, state: ResourceState, max_age_s: float) -> str:
     return f"{name}: not proven fresh for {state.age_s:.0f} s, at most {max_age_s:g} s are allowed{why}"
 
 
-def _resource(name: str, state: ResourceState, max_age_s: float) -> tuple[bool, str]:
+def _resource(name: str, state: ResourceState, max_age_s: float, *, snapshot_counts: bool) -> tuple[bool, str]:
     if stale := _staleness(name, state, max_age_s):
         return False, stale
     said = "synced" if state.synced else "not synced"
-    return state.synced, f"{name}: {said}: {state.reason}" if state.reason else f"{name}: {said}"
+    if state.snapshot_age_s is not None:
+        said += f", served from a snapshot {state.snapshot_age_s:.0f} s old"
+    fine = state.synced or (snapshot_counts and state.snapshot_age_s is not None)
+    return fine, f"{name}: {said}: {state.reason}" if state.reason else f"{name}: {said}"
 
 
 def _worker(number: int, state: WorkerState | None, revision: int) -> tuple[bool, str]:

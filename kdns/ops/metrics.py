@@ -122,6 +122,14 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("kdns_audit_age_seconds", "gauge", "Time since the last audit that came to its end.", ("resource",)),
     Family("kdns_undecodable_total", "counter", "Events and objects that couldn't be read.", ("resource",)),
     Family("kdns_object_problems_total", "counter", "Parts of objects left out because invalid.", ("kind", "field")),
+    # What was last known of the cluster, on disk
+    Family("kdns_snapshot_enabled", "gauge", "1 if there is a folder for the last known state."),
+    Family("kdns_snapshot_serving", "gauge", "1 while answers come from it, in part or whole."),
+    Family("kdns_snapshot_age_seconds", "gauge", "Time since what is on disk was known to be current."),
+    Family("kdns_snapshot_bytes", "gauge", "Octets on disk."),
+    Family("kdns_snapshot_writes_total", "counter", "How often it was written."),
+    Family("kdns_snapshot_write_failures_total", "counter", "How often that failed."),
+    Family("kdns_snapshot_rejected_total", "counter", "Snapshots that weren't used.", ("reason",)),
     # The workers
     Family("kdns_revision", "gauge", "The revision of the zone that is served.", ("worker",)),
     Family("kdns_worker_restarts_total", "counter", "Workers started again after they ended or stood still."),

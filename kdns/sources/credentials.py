@@ -184,7 +184,7 @@ def _read_token(path: Path, last: str) -> str:
 class InPod:
     """The account of the pod that this process runs in."""
 
-    __slots__ = ("_folder", "_server", "_token")
+    __slots__ = ("_token", "authorities", "server")
 
     def __init__(self, environment: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> None:
         """Raises SourceError where this is no pod."""
@@ -195,13 +195,13 @@ class InPod:
                 "KUBERNETES_SERVICE_HOST isn't set, so this is no pod; name a cluster by --kubeconfig FILE"
                 " or manifests by --manifests PATH"
             )
-        self._server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-        self._folder = folder
+        self.server: Final = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        self.authorities: Final = str(folder / "ca.crt")
         self._token = TokenFile(folder / "token")
 
     async def credentials(self) -> Credentials:
         """Server, CA file and the token of the moment. Raises SourceError."""
-        return Credentials(self._server, self._token.authorization(), ca=str(self._folder / "ca.crt"))
+        return Credentials(self.server, self._token.authorization(), ca=self.authorities)
 
     def refused(self, credentials: Credentials) -> None:  # noqa: ARG002 - of a file nothing is kept but its last state
         """Has the token read again."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdns.cluster import snapshot
-from kdns.cluster.objects import EndpointSlice, Key, Namespace, Object, Pod, Put, Resource, Service, Stamp
+from kdns.cluster.objects import RESOURCES, EndpointSlice, Key, Namespace, Object, Pod, Put, Resource, Service, Stamp
 from kdns.cluster.snapshot import Header, Origin, Reader, Rows, SnapshotError, check, write
 from kdns.cluster.store import Store
 from kdns.zone.entry import Port, pack_zoned
@@ -161,8 +161,8 @@ EVERY: tuple[Object, ...] = (
 def test_octets_are_laid_out_as_the_format_says() -> None:
     """Another digest here means that FORMAT has to be raised: else the next version reads what this one wrote as its own."""
     store = Store()
-    for resource, each in zip(("namespaces", "services", "endpointslices", "pods"), EVERY, strict=True):
+    for resource, each in zip(RESOURCES, EVERY, strict=True):
         store.apply(Put(resource, each))
-    rows = store.rows(("namespaces", "services", "endpointslices", "pods"))
+    rows = store.rows(RESOURCES)
     digest = hashlib.blake2b(b"".join(write(header(rows), rows)), digest_size=8).hexdigest()
     assert (snapshot.FORMAT, digest) == (1, "c89c2375a6a0bcb3")

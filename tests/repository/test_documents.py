@@ -146,7 +146,7 @@ def test_the_role_in_the_documents_is_what_the_api_is_asked_for() -> None:
         for block in documents.blocks(path.read_text(), "yaml")
         for part in yaml.safe_load_all(block)
     ]
-    (role,) = [each for each in found if each["kind"] == "ClusterRole"]
+    (role,) = [each for each in found if each.get("kind") == "ClusterRole"]
     assert granted(role["rules"]) == granted([yaml.safe_load(role_rule(resource)) for resource in RESOURCES])
 
 

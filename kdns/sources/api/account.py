@@ -45,7 +45,7 @@ class EndpointAccount:
             if not Path(path).is_file():
                 raise SourceError(f"{path}: no such file, expected PEM for the API server {endpoint.url}")
         client = ClientCertificate(endpoint.certificate, endpoint.key) if endpoint.certificate else None
-        self._credentials = Credentials(_url(endpoint), ca=endpoint.authorities, client=client)
+        self._credentials = Credentials(url_of(endpoint), ca=endpoint.authorities, client=client)
         self._credentials.peer()
 
     async def credentials(self) -> Credentials:
@@ -56,7 +56,7 @@ class EndpointAccount:
         """Nothing can be done about it; files that somebody mends are read again anyway."""
 
 
-def _url(endpoint: ApiEndpoint) -> str:
+def url_of(endpoint: ApiEndpoint) -> str:
     """The URL, whose scheme may be left out, as client-go has it: https where TLS is configured."""
     if "://" in endpoint.url:
         return endpoint.url.rstrip("/")

@@ -33,6 +33,12 @@ def locate(given: str | None, environment: Mapping[str, str]) -> list[Path]:
     return found
 
 
+def cluster_of(paths: list[Path], context: str | None) -> tuple[str, str]:
+    """The URL of the context's API server, and its authorities as PEM text or file, empty for none. Raises SourceError."""
+    cluster, _ = check(paths, context)
+    return _server_of(cluster)
+
+
 def plain_answer(paths: list[Path], context: str | None) -> Answer | None:
     """What the context comes to; None where its user needs a plugin. Raises SourceError."""
     cluster, user = check(paths, context)
@@ -40,16 +46,21 @@ def plain_answer(paths: list[Path], context: str | None) -> Answer | None:
     if fields.get("auth-provider") or (fields.get("exec") and not (fields.get("token") or fields.get("tokenFile"))):
         return None
     token_file = fields.get("tokenFile") if user is not None and not fields.get("token") else None
+    server, ca = _server_of(cluster)
     return Answer(
-        server=cluster.value["server"].rstrip("/"),
+        server=server,
         authorization="" if token_file else _authorization(fields),
         token_file=str(user.folder / token_file) if user is not None and token_file else "",
-        ca=_file_or_text(cluster, "certificate-authority"),
+        ca=ca,
         certificate=_file_or_text(user, "client-certificate"),
         key=_file_or_text(user, "client-key"),
         server_name=cluster.value.get("tls-server-name") or "",
         insecure=bool(cluster.value.get("insecure-skip-tls-verify")),
     )
+
+
+def _server_of(cluster: "_Node") -> tuple[str, str]:
+    return cluster.value["server"].rstrip("/"), _file_or_text(cluster, "certificate-authority")
 
 
 def _authorization(user: Mapping[str, Any]) -> str:
