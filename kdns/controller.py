@@ -20,6 +20,7 @@ from kdns.cluster.counters import REPAIRS
 from kdns.cluster.objects import Resource
 from kdns.config.directives.bare import Loop
 from kdns.config.directives.kubernetes import Kubernetes as KubernetesSettings
+from kdns.config.directives.view import View
 from kdns.config.serving import Serving
 from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.config.table import name_of
@@ -270,10 +271,17 @@ class Controller:
 
     def _plugins_enabled(self) -> Iterator[metrics.Sample]:
         servers = self._settings.servers
-        for listener in servers.listeners:
-            for route in listener.routes:
-                for name in sorted(map(name_of, servers.blocks[route.block].settings)):
-                    yield "coredns_plugin_enabled", (listener.label, names.to_text(route.zone), "", name), 1
+        blocks = [
+            (listener.label, names.to_text(route.zone), servers.blocks[route.block])
+            for listener in servers.listeners
+            for route in listener.routes
+        ]
+        enabled = {
+            (server, zone, view.name if (view := block.first(View)) else "", name_of(each))
+            for server, zone, block in blocks
+            for each in block.settings
+        }
+        yield from (("coredns_plugin_enabled", labels, 1) for labels in sorted(enabled))
 
 
 def _text(status: int, body: str) -> Response:

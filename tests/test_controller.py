@@ -16,6 +16,7 @@ import structlog
 
 from kdns import __version__
 from kdns.config.directives.kubernetes import Kubernetes
+from kdns.config.directives.view import View
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
 from kdns.config.settings import Address
 from kdns.config.settings import ManifestSource as ManifestSettings
@@ -26,6 +27,7 @@ from kdns.serve.link import WorkerLink
 from kdns.zone.entry import service_owner
 from kdns.zone.index import Index
 from kdns.zone.patch import Patch
+from tests.config.directives import chain
 from tests.serve.conversation import until, virtually
 
 LISTEN = Address("127.0.0.1", 1053)
@@ -65,10 +67,11 @@ class Worker:
 class Scene:
     """A controller, and the workers that were connected to it."""
 
-    def __init__(self, folder: Path, workers: int) -> None:
+    def __init__(self, folder: Path, workers: int, blocks: tuple[Block, ...]) -> None:
+        routes = tuple(Route(ROOT, number) for number in range(len(blocks)))
         self.controller = Controller(
             Serving(
-                servers=Servers((BLOCK,), (Listener(LISTEN, "dns", (Route(ROOT, 0),)),)),
+                servers=Servers(blocks, (Listener(LISTEN, "dns", routes),)),
                 source=ManifestSettings((str(folder),)),
                 probes=Probes((FREE,), (FREE,), (FREE,)),
                 workers=workers,
@@ -125,8 +128,15 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, workers: int = 2, text: str | None = None, *, fed: bool = True) -> AsyncIterator[Scene]:
-    made = Scene(folder, workers)
+async def scene(
+    folder: Path,
+    workers: int = 2,
+    text: str | None = None,
+    *,
+    fed: bool = True,
+    blocks: tuple[Block, ...] = (BLOCK,),
+) -> AsyncIterator[Scene]:
+    made = Scene(folder, workers, blocks)
     made.file.write_text(service("web") if text is None else text)
     source = asyncio.ensure_future(made.controller.feed.run()) if fed else None
     try:
@@ -279,6 +289,21 @@ async def test_the_page_tells_what_is_served_and_of_what(tmp_path: Path) -> None
         )
         assert 0 <= page['kdns_freshness_seconds{resource="services"}'] < 1
         assert [series for series in page if series.startswith(f'coredns_build_info{{version="{__version__}"')]
+
+
+@virtually
+async def test_a_directive_of_several_lines_is_on_once_in_each_view(tmp_path: Path) -> None:
+    rewrites = chain("rewrite type A AAAA\nrewrite type MX A").settings
+    viewed = Block((ROOT,), (View("inside"), *rewrites))
+    async with scene(tmp_path, blocks=(viewed, Block((ROOT,), (*rewrites, *BLOCK.settings)))) as made:
+        on = [series for series in await made.metrics() if series.startswith("coredns_plugin_enabled")]
+    server = 'coredns_plugin_enabled{server="dns://127.0.0.1:1053",zone="."'
+    assert on == [
+        f'{server},view="",name="kubernetes"}}',
+        f'{server},view="",name="rewrite"}}',
+        f'{server},view="inside",name="rewrite"}}',
+        f'{server},view="inside",name="view"}}',
+    ]
 
 
 @virtually
