@@ -294,7 +294,7 @@ async def test_the_page_tells_what_is_served_and_of_what(tmp_path: Path) -> None
 @virtually
 async def test_a_directive_of_several_lines_is_on_once_in_each_view(tmp_path: Path) -> None:
     rewrites = chain("rewrite type A AAAA\nrewrite type MX A").settings
-    viewed = Block((ROOT,), (View("inside"), *rewrites))
+    viewed = Block((ROOT,), (View(name="inside"), *rewrites))
     async with scene(tmp_path, blocks=(viewed, Block((ROOT,), (*rewrites, *BLOCK.settings)))) as made:
         on = [series for series in await made.metrics() if series.startswith("coredns_plugin_enabled")]
     server = 'coredns_plugin_enabled{server="dns://127.0.0.1:1053",zone="."'
