@@ -23,6 +23,8 @@ from bench.questions import LIVE, SETS, QuestionSet, write, zone_file
 from bench.report import Report
 from bench.start import relist, start
 from bench.streams import Streams, many, slow_beside_honest
+from bench.trouble import DEAD, OWN, silent_upstream, trouble
+from bench.trouble import Place as TroublePlace
 from tests.lab import Lab
 
 # What there is to measure.
@@ -30,7 +32,8 @@ STARTS: Final = "starts"
 CHANGES: Final = "changes"
 LOAD: Final = "load"
 OVERLOAD: Final = "overload"
-PARTS: Final = (STARTS, CHANGES, LOAD, OVERLOAD)
+TROUBLE: Final = "trouble"
+PARTS: Final = (STARTS, CHANGES, LOAD, OVERLOAD, TROUBLE)
 
 # What servers do while changes are looked for in their answers.
 _BESIDE: Final = {"nothing": None, "hot, 10,000 qps": next(each for each in SETS if each.name == "hot, 10,000 qps")}
@@ -102,6 +105,8 @@ def measure(plan: Plan, report: Report, binaries: Path, folder: Path, logs: Path
                 _measure_configured(bench)
             if OVERLOAD in plan.parts:
                 _measure_workers(bench)
+            if TROUBLE in plan.parts:
+                _measure_trouble(bench)
 
 
 def say(line: str) -> None:
@@ -198,6 +203,31 @@ def _measure_workers(bench: Bench) -> None:
                     for name, factor in _SHARED.items():
                         found = shared(place, bench.plan.seconds, factor * most, workers)
                         bench.report.shared.setdefault(name, []).append(found)
+
+
+def _measure_trouble(bench: Bench) -> None:
+    """Own names while upstreams say nothing, of servers started for it."""
+    with silent_upstream() as upstream:
+        apart = bench._replace(
+            plan=bench.plan._replace(peers=tuple(bench.live)), site=bench.site._replace(upstream=upstream)
+        )
+        with _all_servers(apart) as servers:
+            for turn in range(bench.plan.rounds):
+                for server in servers:
+                    say(f"trouble {turn + 1}, {server.peer.name}")
+                    try:
+                        found = trouble(_trouble_place(apart, server, turn), bench.plan.seconds)
+                    except LoadError as error:  # one round is lost, not the run
+                        bench.report.failures.append(f"trouble, {server.peer.name}: {error}")
+                        continue
+                    bench.report.troubles.setdefault(server.peer.name, []).append(found)
+
+
+def _trouble_place(bench: Bench, server: Server, turn: int) -> TroublePlace:
+    folder, contents, seconds = bench.site.folder, bench.contents, bench.plan.seconds
+    own = write(OWN, contents, folder, seconds, turn)
+    dead = write(DEAD, contents, folder, seconds + 10, turn)
+    return TroublePlace(own, dead, server.port, server.pid, bench.plan.cores)
 
 
 def _place(bench: Bench, server: Server) -> Place:

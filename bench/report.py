@@ -17,6 +17,7 @@ from bench.load import Result
 from bench.overload import Flood, Shared
 from bench.start import Relist, Start
 from bench.streams import Streams
+from bench.trouble import Trouble
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Report:
     floods: dict[str, dict[str, list[Flood]]] = field(default_factory=dict)  # by kind, by server
     streams: dict[str, dict[str, list[Streams]]] = field(default_factory=dict)  # by who is beside, by server
     shared: dict[str, list[Shared]] = field(default_factory=dict)  # of kdns, by load
+    troubles: dict[str, list[Trouble]] = field(default_factory=dict)  # by server
     failures: list[str] = field(default_factory=list)  # rounds that came to nothing
     memory_after_load_bytes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by server: of each process
 

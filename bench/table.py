@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from bench.load import Result
 from bench.report import Report
+from bench.trouble import PHASES
 
 _OURS: Final = "kdns"
 _MIB: Final = 1 << 20
@@ -31,6 +32,7 @@ def lines(report: Report) -> Iterator[str]:
         "Beyond capacity": _floods(report),
         "TCP: 100 honest connections beside others": _streams(report),
         "Workers on one core": _shared(report),
+        "2,000 queries a second for own names beside 2,000 that no upstream answers": _troubles(report),
         "Memory after that": _memory(report),
     }
     yield "## Machine and versions\n"
@@ -196,6 +198,24 @@ def _shared(report: Report) -> Iterator[str]:
                 *(spread([each.answered for each in same], 0), spread([each.cpu_us for each in same], 2)),
                 "; ".join(" + ".join(f"{part:.2f}" for part in each.parts) for each in same),
             )
+
+
+def _troubles(report: Report) -> Iterator[str]:
+    if report.troubles:
+        p99 = ("calm p99, us", "trouble p99, us", "ratio", "after p99, us")
+        lost = ("lost in the calm", "in trouble", "after")
+        yield from _header(
+            "server", *p99, *lost, "others answered, %", "CPU per query, us: calm", "trouble", "foreign, %"
+        )
+    for name, rounds in report.troubles.items():
+        calm, trouble, after = (_kept(each.own[phase].percentiles_us.get("p99") for each in rounds) for phase in PHASES)
+        yield _row(
+            *(name, spread(calm, 0), spread(trouble, 0), ratio(trouble, calm), spread(after, 0)),
+            *(str(sum(each.own[phase].lost for each in rounds)) for phase in PHASES),
+            spread([100 * each.dead.completed / max(each.dead.sent, 1) for each in rounds]),
+            *(spread([each.cpu_us[phase] for each in rounds]) for phase in PHASES[:2]),
+            spread([100 * each.foreign for each in rounds]),
+        )
 
 
 def _memory(report: Report) -> Iterator[str]:

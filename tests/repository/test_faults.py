@@ -40,7 +40,7 @@ FAULTS: Final = {
     "U18": Fault("TCP: closed, half, wrong length", ("steps/test_forward", "steps/test_stream")),
     "U19": Fault("TCP: in another order, unknown ids", ("steps/test_forward", "steps/test_stream")),
     "U20": Fault("TLS: not to be believed, or standing still", ("steps/test_tls", "steps/test_http2")),
-    "U21": Fault("slow, under many questions", ("steps/test_forward",)),
+    "U21": Fault("slow, under many questions", ("steps/test_forward", "integration/test_trouble")),
     "U22": Fault("answers held, then released at once", ("steps/test_forward",)),
     "U23": Fault("a flood of names to a dead upstream", ("steps/test_forward", "steps/test_failures")),
     "U24": Fault("a loop", ("steps/test_loop",)),
