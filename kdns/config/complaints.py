@@ -7,7 +7,6 @@
 Information is one line. Nothing that a file contains can move a terminal's cursor: what can't be printed is shown as one replacement character.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -22,6 +21,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, upper and lower case being the same; None if none is near."""
     if len(word) > _WORD_MAX:
         return None
+    import difflib  # noqa: PLC0415 - only files with mistakes need it
+
     folded = {each.lower(): each for each in known}
     return next((folded[each] for each in difflib.get_close_matches(word.lower(), folded, 1)), None)
 

@@ -1,34 +1,38 @@
 """template: answers made of the question by templates."""
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kdns.config.declarations import Directive, Law, Settings, argument, option, options, zones
 from kdns.config.domains import ZONE, rcode, record_class, record_type
 from kdns.config.forms import UnfitError
-from kdns.config.gotemplates import Template as GoTemplate
-from kdns.config.gotemplates import TemplateError
-from kdns.config.gotemplates import read as read_template
 from kdns.config.kinds import PATTERN, of_text, text, whole
 from kdns.config.patterns import Pattern
 from kdns.config.shapes import Kind, Text, joined, many, record, spread
 from kdns.config.syntax import Token
-from kdns.dns import names, presentation, types
+from kdns.dns import names, types
 from kdns.dns.names import Name
-from kdns.dns.presentation import RecordTextError
 from kdns.dns.records import RecordSet
+
+if TYPE_CHECKING:  # the language is imported with the first template
+    from kdns.config.gotemplates import Template as GoTemplate
 
 
 class Line(Text):
     """A record as a Go template, which has been read; and the record, where it is the same for every question."""
 
     __slots__ = ("fixed", "template")
-    template: GoTemplate
+    template: "GoTemplate"
     fixed: RecordSet | None
 
 
 def _line(token: Token) -> Line:
+    from kdns.config import gotemplates  # noqa: PLC0415 - as above
+    from kdns.config.gotemplates import TemplateError  # noqa: PLC0415
+    from kdns.dns import presentation  # noqa: PLC0415
+    from kdns.dns.presentation import RecordTextError  # noqa: PLC0415
+
     try:
-        template = read_template(token.text)
+        template = gotemplates.read(token.text)
         fixed = None if template.fixed is None else presentation.record(template.fixed)
     except (TemplateError, RecordTextError) as error:
         raise UnfitError(f"a record as a Go template ({error})") from error

@@ -1,17 +1,21 @@
 """view, metadata: which questions a server block is for, and what is known of each."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kdns.config.declarations import Directive, Settings, argument, options, zones
-from kdns.config.expressions import Expression
 from kdns.config.kinds import text
 from kdns.config.shapes import mapped
-from kdns.config.words import ExpressionError
 from kdns.dns.names import Name
 
+if TYPE_CHECKING:  # the language is imported with the first condition
+    from kdns.config.expressions import Expression
 
-def _condition(written: str) -> Expression:
+
+def _condition(written: str) -> "Expression":
     """Raises ValueError, which says what was expected and where it wasn't."""
+    from kdns.config.expressions import Expression  # noqa: PLC0415 - as above
+    from kdns.config.words import ExpressionError  # noqa: PLC0415
+
     try:
         return Expression(written)
     except ExpressionError as error:
@@ -22,7 +26,7 @@ class View(Settings):
     """The conditions, all of which have to hold."""
 
     name: str = argument("NAME", text("the name of the view", "internal"), doc="What metrics call the view.")
-    conditions: tuple[Expression, ...] = options(
+    conditions: "tuple[Expression, ...]" = options(
         "expr EXPRESSION...",
         mapped(text("an expression", "incidr(client_ip(), '10.0.0.0/8')"), _condition),
         doc="A condition that a question has to meet; without one all do.",
