@@ -22,7 +22,7 @@ from kdns.cluster.counters import Counters
 from kdns.cluster.decode import DecodeError, DecodeOptions
 from kdns.cluster.doubts import REREADS_MAX, Doubts
 from kdns.cluster.draft import Draft, Item, Known, read
-from kdns.cluster.history import is_before, is_of_another_cluster
+from kdns.cluster.history import History, is_before, is_of_another_cluster
 from kdns.cluster.objects import Delta, Drop, Key, Object, Problem, Put, Resource, Synced
 from kdns.cluster.patience import LIST_IDLE_S, Patience
 from kdns.cluster.refusals import Refusal
@@ -88,6 +88,7 @@ class Reflector:
         self._optional = optional
         self._backoff = Backoff(random)
         self._patience = Patience()
+        self._history = History()
         self._relisting = Backoff(random)  # for places in the history that are lost again and again
         self._mode = _Mode.LIST
         self._due = 0.0  # nothing is asked before
@@ -139,7 +140,7 @@ class Reflector:
             self.failed(f"what came is no list: {error}", now)
             return
         if self._mode is _Mode.PROBE:
-            self._compare(page)
+            self._compare(page, now)
             return
         draft = self._drafted()
         self._token = page.token
@@ -257,7 +258,7 @@ class Reflector:
         self.audited_at = audit.began.at
         suspects = self.doubts.take(audit)
         if is_before(audit.version, audit.began.version):
-            self._rewind(now)
+            self._go_back(audit.version, now)
         elif not suspects:
             self.freshness = max(audit.began.at, self.freshness or 0.0)
         elif len(suspects) > REREADS_MAX:
@@ -268,6 +269,8 @@ class Reflector:
 
     def start_over(self, now: float) -> None:
         """What is known is another cluster's: lists anew, and trusts none of it. What is open is to be closed."""
+        self.counters.rewinds += 1
+        self._version = ""
         self._afresh = True
         self._relist(now)
 
@@ -292,8 +295,11 @@ class Reflector:
 
     def _listed(self, draft: Draft, version: str, now: float) -> Sequence[Delta]:
         """All of a list is there."""
-        if self._is_back(version) and not draft.afresh:
-            return self._rewind(self._due)
+        if self._is_back(version):
+            if not self._history.is_sure(now):
+                return self._go_back(version, now)
+            self.counters.rewinds += 1
+        self._history.went_on()
         self.counters.relists += bool(self.counters.lists)
         self.counters.lists += 1
         self._listed_at = now
@@ -326,24 +332,28 @@ class Reflector:
     def _is_back(self, version: str) -> bool:
         return is_before(version, self._version)
 
-    def _rewind(self, due: float) -> Sequence[Delta]:
-        """The server's history ends before ours: a backup was restored, or it is another cluster."""
-        self.counters.rewinds += 1
+    def _go_back(self, version: str, now: float) -> Sequence[Delta]:
+        """The server's history ends before ours: a backup was restored, or another server lags. Lists tell which."""
+        self._history.went_back(now)
         self._afresh = True
-        return self._relist(due)
+        said = f"the newest state is {version}, older than {self._version}, which was seen; what was last known stays"
+        self.trouble = f"{targets.full_name(self.resource)}: {said}"
+        return self._relist(now + self._relisting.delay_s(_CLOSED_CAP_S))
 
     def _recognize(self, made: Item) -> None:
-        if made.head and is_of_another_cluster(self.resource, made.head, self._known(made.head.key)):
+        if self._afresh or made.head is None:
+            return
+        if is_of_another_cluster(self.resource, made.head, self._known(made.head.key)):
             self.moves += 1
 
-    def _compare(self, page: decode.Page) -> None:
+    def _compare(self, page: decode.Page, now: float) -> None:
         """A probe told the server's newest version. A watch from a later one would be accepted, and stay silent."""
-        moves = self.moves
         for raw in page.items:
             self._recognize(read(self.resource, raw, self._options))
-        if self._is_back(page.version) or self.moves > moves:
-            self._rewind(self._due)
+        if self._is_back(page.version):
+            self._go_back(page.version, now)
         else:
+            self._history.went_on()
             self._mode = _Mode.WATCH
             self._probed = True
 
@@ -359,7 +369,7 @@ class Reflector:
             return self._listed(self._drafted(), bookmark.version, now) if bookmark.initial_events_end else ()
         self._patience.heard(bookmark=True)
         if self._is_back(bookmark.version):
-            return self._rewind(self._due)
+            return self._go_back(bookmark.version, now)
         self._version = bookmark.version
         self._heard(now)
         return self._make_good(now)

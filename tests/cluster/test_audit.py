@@ -169,8 +169,8 @@ def test_a_state_older_than_was_known_before_the_audit_means_a_history_that_went
     cluster = Cluster()
     reflector = watching(cluster, WEB, version=1000)
     audited(cluster, reflector, page(40, WEB))
-    assert asked(reflector, 110.0) == "limit=500"
-    listed(cluster, reflector, 41, WEB, now=111.0)
+    assert asked(reflector, 116.0) == "limit=500"
+    listed(cluster, reflector, 41, WEB, now=121.0)
     assert cluster.resets[-1].unchanged == frozenset()
     assert reflector.counters.rewinds == 1
 

@@ -227,25 +227,41 @@ def test_a_history_that_went_back_is_listed_anew_and_nothing_of_it_taken_for_kno
     cluster = Cluster()
     reflector = watching(cluster, 1000)
     how(reflector)
-    assert asked(reflector, 9.0) == "limit=500"
-    listed(cluster, reflector, 41, WEB, now=9.0)
+    assert asked(reflector, 15.0) == "limit=500"
+    listed(cluster, reflector, 41, WEB, now=19.0)
     assert cluster.resets[-1].unchanged == frozenset()
     assert reflector.counters.rewinds == 1
     assert reflector.counters.relists == 1
+    assert reflector.trouble is None
 
 
-def test_a_list_older_than_what_was_seen_is_made_again_without_what_is_known_and_then_taken() -> None:
+def test_a_list_older_than_what_was_seen_is_taken_once_nothing_else_came_for_ten_seconds() -> None:
     cluster = Cluster()
     reflector = watching(cluster, 1000)
     reflector.line(error(410), 1.0)
-    for _ in range(2):
-        reflector.opened(9.0)
-        cluster.apply(reflector.line(event("ADDED", WEB), 9.0))
-        cluster.apply(reflector.line(bookmark(40, end=True), 9.0))
+    for now in (10.0, 15.0, 19.9):
+        assert list(reflector.page(page(40, WEB), now))[-1] == ()
+        assert len(cluster.resets) == 1
+        assert reflector.trouble == (
+            "services: the newest state is 40, older than 1000, which was seen; what was last known stays"
+        )
+    listed(cluster, reflector, 40, WEB, now=20.0)
     assert [len(reset.objects) for reset in cluster.resets] == [1, 1]
     assert reflector.counters.rewinds == 1
     reflector.closed(99.0)
     assert asked(reflector, 99.0) == "resourceVersion=40"
+
+
+def test_a_server_that_only_lagged_is_no_history_that_went_back() -> None:
+    cluster = Cluster()
+    reflector = watching(cluster, 1000)
+    reflector.line(error(410), 1.0)
+    for now, version in ((10.0, 40), (16.0, 1001)):
+        listed(cluster, reflector, version, WEB, now=now)
+    reflector.line(error(410), 30.0)
+    list(reflector.page(page(41, WEB), 40.0))
+    assert reflector.counters.rewinds == 0
+    assert reflector.counters.relists == 1
 
 
 def test_a_version_in_the_servers_future_is_compared_before_it_is_asked_for_again() -> None:
