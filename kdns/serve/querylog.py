@@ -13,9 +13,9 @@ from typing import Final, Protocol
 
 from kdns.dns import summary
 from kdns.dns.summary import Told
-from kdns.dns.wire import WireError
+from kdns.dns.wire import HEADER_SIZE, WireError, end_of_plain_name
 from kdns.steps.chain import Client
-from kdns.steps.lineformat import Exchange, Rule, duration_text
+from kdns.steps.lineformat import GAP, Exchange, Rule, duration_text, gap_filled
 
 clock_ns: Final = time.perf_counter_ns
 
@@ -33,13 +33,15 @@ class Sink(Protocol):
 class Line:
     """The templates of a remembered reply's lines, each made when it is first needed; empty for one that isn't logged."""
 
-    __slots__ = ("datagram", "rule", "stream", "told")
+    __slots__ = ("alike", "datagram", "rule", "stream", "told")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.datagram: str | None = None
         self.stream: str | None = None
-        self.told: Told | None = None  # of a denial that other names get, too: the same for all of them
+        # Of a denial that other names of the same length get, too: what it says, and the template but for the name.
+        self.told: Told | None = None
+        self.alike: str | None = None
 
 
 class QueryLog:
@@ -75,9 +77,17 @@ class QueryLog:
 
     def denied(self, line: Line, octets: bytes, reply: bytes, client: Client, since_ns: int) -> None:
         """Logs a denial that was given as another name's."""
-        if line.told is None:
-            line.told = summary.told(reply)
-        self.made(line.rule, octets, reply, client, since_ns, told=line.told)
+        if line.rule.format.labelled:
+            if line.told is None:
+                line.told = summary.told(reply)
+            self.made(line.rule, octets, reply, client, since_ns, told=line.told)
+            return
+        if line.alike is None:
+            asked = summary.asked(octets)._replace(name=GAP)
+            line.alike = line.rule.template(Exchange(asked, summary.told(reply), self._transport, _NO_LABELS))
+        if line.alike:
+            name = octets[HEADER_SIZE : end_of_plain_name(octets, HEADER_SIZE)]
+            self._add(line.rule, gap_filled(line.alike, name), octets, client, since_ns)
 
     def template(self, line: Line, octets: bytes, reply: bytes) -> str:
         """The template of a remembered reply, which line keeps from then on; reply is all of it but the id."""

@@ -61,6 +61,10 @@ class Context(NamedTuple):
     payload_max: int = _STREAM_PAYLOAD  # what is left of the payload that a client says, by bufsize
 
 
+# No question has it as its name; its text is in none of a name, where the octet 0 is written \\000.
+GAP: Final = Name(b"")
+_GAP_TEXT: Final = "\0"
+
 _Fixed: TypeAlias = Callable[[Exchange, Context], str]
 
 # The words for what differs each time, in Each's order.
@@ -96,7 +100,7 @@ def rcode_text(rcode: int) -> str:
 
 _FIXED: Final[Mapping[str, _Fixed]] = {
     "{type}": lambda exchange, _: type_text(exchange.asked.qtype),
-    "{name}": lambda exchange, _: summary.name_text(exchange.asked.name),
+    "{name}": lambda exchange, _: summary.name_text(exchange.asked.name) if exchange.asked.name else _GAP_TEXT,
     "{class}": lambda exchange, _: class_text(exchange.asked.qclass),
     "{proto}": lambda exchange, _: exchange.transport,
     "{size}": lambda exchange, _: str(exchange.asked.size),
@@ -116,12 +120,13 @@ _OF_REPLY: Final[Mapping[str, Callable[[Told], str]]] = {
 class Format:
     """A format; equal to any other of the same text."""
 
-    __slots__ = ("_parts", "arrange", "text")
+    __slots__ = ("_parts", "arrange", "labelled", "text")
 
     def __init__(self, text: str) -> None:
         self.text: Final = text
         parts, order = _compiled(text.replace("{common}", COMMON).replace("{combined}", COMBINED))
         self._parts: Final = parts
+        self.labelled: Final = "{/" in text  # says what is known of a question beside its octets
         self.arrange: Final = _arrangement(order)
 
     def template(self, exchange: Exchange, context: Context) -> str:
@@ -160,6 +165,11 @@ def _compiled(text: str) -> tuple[tuple[str | _Fixed, ...], tuple[int, ...]]:
         text = after
     parts += (_literal(text), "\n")
     return tuple(part for part in parts if part), tuple(order)
+
+
+def gap_filled(template: str, name: bytes) -> str:
+    """A template of the same question and reply for another name, of one that was made for the name GAP."""
+    return template.replace(_GAP_TEXT, _literal(summary.name_text(name)))
 
 
 def _literal(text: str) -> str:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from kdns.dns import summary
 from kdns.dns.names import from_text
 from kdns.dns.query import parse
 from kdns.dns.records import Answer, RecordSet
@@ -71,4 +72,35 @@ def test_replies_of_another_class_leave_no_line() -> None:
     log.made(line.rule, QUESTION, REPLY, Peer("::1", 1), 0)
     assert log.template(line, QUESTION, REPLY[2:]) == ""
     log.again(line, QUESTION, REPLY[2:], Peer("::1", 1), 0)
+    assert sink.text == ""
+
+
+DENIALS = [
+    (QUESTION[:12] + from_text(name) + b"\0\1\0\1", summary.name_text(from_text(name)))
+    for name in ("aa.test", "bb.test", "C%.test", "\\000a.test", "\\.s.test")
+]
+
+
+@pytest.mark.parametrize(
+    "written", ["{common}", "%d {name} {name} {rsize} {>rflags}", "{rcode}", "{name} {/log/class}"]
+)
+def test_a_denial_that_other_names_get_says_of_each_what_is_said_of_it_alone(written: str) -> None:
+    together, rule = Sink(), Rule((), Format(written))
+    log, line = QueryLog(together, "udp", "::"), Line(rule)
+    alone = Sink()
+    for octets, _ in DENIALS:
+        query = parse(octets)
+        reply = render(query, Answer(3), limit=512, recursion=True).octets
+        log.denied(line, octets, reply, Peer("::1", 1), clock_ns())
+        QueryLog(alone, "udp", "::").made(rule, octets, reply, Peer("::1", 1), clock_ns())
+    assert said(together) == said(alone)
+    if "{name}" in written:
+        assert all(text in found for (_, text), found in zip(DENIALS, said(together), strict=True))
+
+
+def test_a_denial_of_another_class_than_is_logged_leaves_no_line_whichever_name_gets_it() -> None:
+    sink = Sink()
+    log, line = QueryLog(sink, "udp", "::"), Line(Rule((), Format("{name}"), frozenset(("error",))))
+    for octets, _ in DENIALS:
+        log.denied(line, octets, render(parse(octets), Answer(3), limit=512, recursion=True).octets, Peer("::1", 1), 0)
     assert sink.text == ""
