@@ -68,6 +68,9 @@ class Flight:
         """No answer can come any more."""
         raise NotImplementedError
 
+    def puzzled(self) -> None:
+        """Something has come under its id that is no answer; the wait goes on."""
+
     def doubted(self) -> None:
         """What came by UDP can't be told from a forgery, and the wait there is over: TCP can."""
         raise NotImplementedError

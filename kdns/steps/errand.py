@@ -52,13 +52,13 @@ class Trouble:
     """What has gone wrong so far with one question, and what is left to try."""
 
     __slots__ = (
-        *("begun", "case", "expiry", "failovers", "fresh", "heard", "kept", "left", "reasons", "said", "silent"),
-        *("streams", "tries"),
+        *("begun", "case", "expiry", "heard", "kept", "left", "odd", "reasons", "said", "silent", "streams", "tries"),
     )
 
     def __init__(self, begun: float, left: Iterable[Server]) -> None:
         self.begun = begun
         self.left = deque(left)  # whom to ask yet
+        self.odd: set[Server] = set()  # whose datagrams made no sense, under the right id: TCP may bring what does
         self.silent: set[Server] = set()  # who let time pass, and is asked once more: a datagram may have got lost
         self.reasons: dict[Server, str] = {}  # what each said or did last
         self.kept: bytes | None = None  # a reply to pass on if no better one comes
@@ -149,6 +149,10 @@ class Errand(Flight):
         else:
             self._blame(error)
             self._go_on()
+
+    def puzzled(self) -> None:
+        """As Flight.puzzled."""
+        self._in_trouble().odd.add(self._server)
 
     def doubted(self) -> None:
         """As Flight.doubted."""
@@ -271,7 +275,7 @@ class Errand(Flight):
         """Whether the question is on its way to the present upstream."""
         self.at = self._rules.loop.time()
         try:
-            if self._streamed or not self._server.by_datagram:
+            if self._streamed or not self._server.by_datagram or self._server in self._in_trouble().odd:
                 self._stream(fresh=False)
             else:
                 self._server.upstream.ask(self)

@@ -236,6 +236,7 @@ class Port:
             self._forget(ident)
             flight.doubted()
         else:
+            flight.puzzled()
             self._ignore(known=False)
 
     def _is_in_other_case(self, flight: Flight, octets: bytes) -> bool:

@@ -73,6 +73,16 @@ def ask_once(*sins: str | tuple[str, str], transport: str = "udp") -> tuple[str,
                 ("U11", "garbage"),
             ]
         ),
+        *(
+            pytest.param([sin], "from 1", 2.0, id=f"{row} {sin}, asked by TCP when time is up")
+            for row, sin in [
+                ("U08", "wrong name"),
+                ("U10", "two questions"),
+                ("U11", "garbage"),
+                ("U11", "bare header"),
+            ]
+        ),
+        pytest.param([("garbage", "gone")], "failed SERVFAIL", 2.0, id="U11 garbage, and no TCP"),
         pytest.param(["other case", "honest"], "from 1", 0.0, id="U12 another case, asked by TCP"),
         pytest.param([("other case", "gone"), "honest"], "from 2", 0.0, id="U12 another case, and no TCP"),
         pytest.param([("other case", "silent"), "honest"], "from 2", 2.0, id="U12 another case, silent by TCP"),

@@ -25,6 +25,8 @@ from tests import virtual_time
 from tests.steps.certificates import Pair, authority, signed
 from tests.steps.doh_of_sins import Doh, doh
 from tests.steps.forwarding import Asked, Noted, said
+from tests.steps.test_targets import knows
+from tests.steps.upstream_of_sins import UDP, UpstreamOfSins
 
 
 class Made(NamedTuple):
@@ -320,6 +322,25 @@ def test_the_name_is_verified_and_asked_for(made: Made, way: str) -> None:
             assert server.names == [None if way == "address" else "dns.example"]
             forward.close()
 
+    played(scene)
+
+
+@pytest.mark.parametrize(("general", "expected"), [("", "from 1"), ("other.example", "failed SERVFAIL")])
+def test_a_host_s_name_is_the_one_to_verify_unless_the_settings_say_another(
+    made: Made, monkeypatch: pytest.MonkeyPatch, general: str, expected: str
+) -> None:
+    async def scene() -> None:
+        async with UpstreamOfSins("known") as resolver, doh("honest", made.named) as server:
+            host = Target("host", "dns.example", "https", server.port, "", "/dns-query")
+            forward = ask(made, host, resolvers=(resolver.address,), tls_server_name=general)
+            await asyncio.sleep(1)
+            assert said(await Asked(forward).outcome()) == expected
+            assert [each.fields[":authority"] for each in server.requests] == [f"dns.example:{server.port}"][
+                : not general
+            ]
+            forward.close()
+
+    monkeypatch.setitem(UDP, "known", knows("127.0.0.1"))
     played(scene)
 
 
