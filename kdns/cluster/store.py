@@ -9,7 +9,7 @@ An object lies here as one octet string under its name: 10,000 Services of 15 en
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import GenericAlias
 from typing import Any, Final, NamedTuple, get_type_hints
 
@@ -91,15 +91,31 @@ class Store:
 
         They are stale until the resource is reset. Raises ValueError for what are no rows, and changes nothing then.
         """
-        new = {resource: namespaces for resource, namespaces in rows.items() if resource not in self._synced}
-        for _ in _read(new):
-            pass
-        for resource, key, row, each in _read(new):
-            self._rows[resource].setdefault(key.namespace, {})[key.name] = row
-            self._digests[resource].add(key.namespace, key.name, row)
-            self._changed(None, each, nothing_touched())
+        staged = Store()
+        new = [resource for resource in rows if resource not in self._synced]
+        for resource in new:
+            staged._restore(resource, rows[resource])
+        for resource in new:
+            self._rows[resource], self._digests[resource] = staged._rows[resource], staged._digests[resource]
+        if "endpointslices" in new:
+            self._members = staged._members
+        if "pods" in new:
+            self._pods = staged._pods
         self._synced.update(new)
         self._stale.update(new)
+
+    def _restore(self, resource: Resource, namespaces: Mapping[str, Mapping[str, bytes]]) -> None:
+        digest, touched = self._digests[resource], nothing_touched()
+        for namespace, named in namespaces.items():
+            for name, row in named.items():
+                self._rows[resource].setdefault(namespace, {})[name] = row
+                key = Key(namespace, name)
+                try:
+                    new = _object(resource, key, row)
+                except msgspec.MsgspecError as error:
+                    raise ValueError(f"{resource} {namespace}/{name}: {error}") from error
+                digest.add(namespace, name, row)
+                self._changed(None, new, touched)
 
     def rows(self, resources: Iterable[Resource]) -> Rows:
         """What is there of these resources, in dictionaries that stay as they are; the rows themselves are shared."""
@@ -305,19 +321,6 @@ _WRITER: Final = msgspec.msgpack.Encoder()
 _READERS: Final = {resource: _reader(kind) for resource, kind in _KINDS.items()}
 _STAMPS: Final = msgspec.msgpack.Decoder(_StampRow)
 _SLICES: Final = msgspec.msgpack.Decoder(_SliceRow)
-
-
-def _read(rows: Rows) -> Iterator[tuple[Resource, Key, bytes, Object]]:
-    """The objects of rows. Raises ValueError for what is none."""
-    for resource, namespaces in rows.items():
-        for namespace, named in namespaces.items():
-            for name, row in named.items():
-                key = Key(namespace, name)
-                try:
-                    each = _object(resource, key, row)
-                except msgspec.MsgspecError as error:
-                    raise ValueError(f"{resource} {namespace}/{name}: {error}") from error
-                yield resource, key, row, each
 
 
 def _row_of(new: Object) -> bytes:

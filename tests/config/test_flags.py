@@ -18,7 +18,7 @@ from kdns.config.flags import Flags, Surroundings, address, check_combination, s
 from kdns.config.parser import parse
 from kdns.config.servers import Place, read
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
-from kdns.config.settings import Address, ClusterSource, ManifestSource, SettingsError
+from kdns.config.settings import Address, ClusterSource, ManifestSource, SettingsError, SnapshotSettings
 from kdns.dns import names
 
 OWN = ("127.0.0.1", "127.0.0.53", "::1", "192.0.2.1")
@@ -338,3 +338,36 @@ def test_each_line_of_health_counts(lines: str, at: list[int]) -> None:
 def test_the_cluster_is_that_of_the_flags_or_the_directive(inside: str, flags: dict[str, Any], expected: Any) -> None:
     text = f". {{\nkubernetes cluster.local {{\npods insecure\n{inside}\n}}\n}}"
     assert beside_corefile(text, **flags).source == expected
+
+
+# The snapshot
+
+POD = AROUND._replace(in_pod=True)
+WITH_VOLUME = POD._replace(state_folder="/var/lib/kdns")
+NO_MANIFESTS: dict[str, Any] = {"manifests": ()}
+
+
+@pytest.mark.parametrize(
+    ("around", "flags", "expected"),
+    [
+        (POD, {}, None),
+        (WITH_VOLUME, {}, SnapshotSettings("/var/lib/kdns")),
+        (WITH_VOLUME, {"snapshot": "/state"}, SnapshotSettings("/state")),
+        (WITH_VOLUME, {"snapshot_ready": "no"}, SnapshotSettings("/var/lib/kdns", counts=False)),
+        (WITH_VOLUME, {"kubeconfig": "config"}, None),  # of a person's machine, say, nothing is taken for granted
+        (POD, {"kubeconfig": "config", "snapshot": "/state"}, SnapshotSettings("/state")),
+        (WITH_VOLUME, {"manifests": ("examples",)}, None),
+    ],
+)
+def test_the_snapshot_is_where_a_flag_says_or_a_pods_volume_is(
+    around: Surroundings, flags: dict[str, Any], expected: SnapshotSettings | None
+) -> None:
+    assert made(around, **{**NO_MANIFESTS, **flags}).snapshot == expected
+    assert beside_corefile(".:53 {\nkubernetes cluster.local\n}\n", around, **flags).snapshot == expected
+
+
+def test_a_snapshot_of_yaml_or_nowhere_is_refused() -> None:
+    assert refused(snapshot="/state").startswith(
+        "--snapshot: found it beside --manifests, expected it with an API server"
+    )
+    assert refused(**NO_MANIFESTS, snapshot="") == "--snapshot: found an empty text, expected a folder"

@@ -74,3 +74,32 @@ def test_not_ready_once_freshness_went_unproven_for_too_long_and_why() -> None:
     assert readiness([SERVING], states, max_age_s=300.0) == (503, f"kubernetes\n{said}")
     _, body = readiness([SERVING], states, max_age_s=300.0, verbose=True)
     assert body.splitlines() == ["kubernetes", "pods: synced", said, "worker 0: serves revision 7"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "status", "body"), [(True, 200, "OK, stale: from a snapshot 312 s old"), (False, 503, "kubernetes")]
+)
+def test_a_snapshot_counts_if_it_is_to(counts: bool, status: int, body: str) -> None:
+    resources = {
+        "services": ResourceState(synced=False, reason="no route", snapshot_age_s=312.4),
+        "namespaces": ResourceState(synced=True),
+    }
+    assert readiness([SERVING], resources, snapshot_counts=counts) == (status, body)
+    _, lines = readiness([SERVING], resources, snapshot_counts=counts, verbose=True)
+    assert lines.splitlines() == [
+        body,
+        "namespaces: synced",
+        "services: not synced, served from a snapshot 312 s old: no route",
+        "worker 0: serves revision 7",
+    ]
+
+
+def test_a_snapshot_without_some_resource_does_not_count_for_that() -> None:
+    resources = {"services": ResourceState(synced=False, snapshot_age_s=1.0), "pods": ResourceState(synced=False)}
+    assert readiness([SERVING], resources, snapshot_counts=True) == (503, "kubernetes")
+
+
+def test_a_snapshot_past_the_limit_of_staleness_does_not_count() -> None:
+    resources = {"services": ResourceState(synced=False, age_s=312.0, snapshot_age_s=312.0)}
+    assert readiness([SERVING], resources, max_age_s=300.0, snapshot_counts=True)[0] == 503
+    assert readiness([SERVING], resources, max_age_s=600.0, snapshot_counts=True)[0] == 200
