@@ -35,8 +35,8 @@ class Shelves:
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         kept, denied = settings.kept_success, settings.kept_denial
-        self.success: S3Fifo[Item] = S3Fifo(kept.capacity, settings.octets // 2)
-        self.denial: S3Fifo[Item] = S3Fifo(denied.capacity, settings.octets // 2)
+        self.success: S3Fifo[Item] = S3Fifo(kept.capacity, kept.octets)
+        self.denial: S3Fifo[Item] = S3Fifo(denied.capacity, denied.octets)
         # Of answers and of denials: where they are kept, for how long, and of which zones they aren't.
         self._shelves = (
             (self.success, *_span(kept.ttl_min_s, kept.ttl_max_s), settings.disable_success),

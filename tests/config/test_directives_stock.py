@@ -310,7 +310,7 @@ def test_kept_replies_have_the_ttl_of_their_sort_then_of_the_directive_then_the_
     assert (cache.kept_success.ttl_max_s, cache.kept_denial.ttl_max_s) == (30, 5)
     assert (Cache().kept_success.ttl_max_s, Cache().kept_denial.ttl_max_s) == (3600, 1800)
     assert (Cache().stale_s, Cache(serve_stale=Stale(5.0)).stale_s) == (3600.0, 5.0)
-    assert Cache().octets == 8 << 20
+    assert Cache().kept_success.octets == Cache().kept_denial.octets == 4 << 20
 
 
 def test_the_jitter_is_half_the_interval_at_the_most() -> None:
@@ -321,3 +321,10 @@ def test_the_cluster_s_zones_are_told_from_reverse_ones() -> None:
     cluster = Kubernetes(zones=zone("a", "10.in-addr.arpa", "ip6.arpa", "b"))
     assert cluster.origins == zone("a", "b")
     assert cluster.reverse == zone("10.in-addr.arpa", "ip6.arpa")
+
+
+@pytest.mark.parametrize(
+    ("capacity", "kib"), [(0, 512), (1, 512), (512, 512), (1000, 1000), (4096, 4096), (9984, 4096), (99_840, 40_960)]
+)
+def test_a_sort_s_memory_follows_its_capacity(capacity: int, kib: int) -> None:
+    assert Keeping(capacity).octets == kib << 10

@@ -245,7 +245,7 @@ def test_what_is_kept_is_bounded_in_number_and_octets() -> None:
     for number in range(300):
         scene.ask(Query(from_text(f"c{number}.example.com."), types.TXT))
     assert len(scene.cache.success.items) < 200
-    assert scene.cache.success.octets <= settings.octets // 2
+    assert scene.cache.success.octets <= settings.kept_success.octets < 1 << 20
 
 
 def reply_of(query: Query, rtype: bytes = b"\0\1", rdata: bytes = b"\xc0\0\2\1") -> bytes:

@@ -18,10 +18,14 @@ CAPACITY: Final = 9984
 TTL_MAX_S: Final = 3600
 DENIAL_TTL_MAX_S: Final = 1800
 TTL_MIN_S: Final = 5
-OCTETS: Final = 8 << 20
 STALE_S: Final = 3600.0
 _FAILURE_MAX_S: Final = 300.0  # RFC 2308 section 7.1
 _TTL_LIMIT: Final = 2**32 - 1
+# Octets of a sort's replies with all that they cost: enough that any one is kept; enough for nearly all (one address costs
+# 550), but no more than the default capacity has; and what that gives to each.
+_OCTETS_LEAST: Final = 512 << 10
+_OCTETS_EACH: Final = 1024
+_OCTETS: Final = 4 << 20
 
 
 class Keeping(NamedTuple):
@@ -30,6 +34,11 @@ class Keeping(NamedTuple):
     capacity: int
     ttl_max_s: int | None = None  # None is what stands behind the directive's name, or else the sort's default
     ttl_min_s: int = TTL_MIN_S
+
+    @property
+    def octets(self) -> int:
+        """How much memory these replies may take together, with all that they cost."""
+        return max(_OCTETS_LEAST, min(self.capacity * _OCTETS_EACH, _OCTETS), self.capacity * _OCTETS // CAPACITY)
 
 
 class Prefetch(NamedTuple):
@@ -148,11 +157,6 @@ class Cache(Settings):
     def _kept(self, keeping: Keeping, otherwise_s: int) -> Keeping:
         ttl_max_s = keeping.ttl_max_s or self.ttl_s or otherwise_s
         return keeping._replace(ttl_max_s=ttl_max_s)
-
-    @property
-    def octets(self) -> int:
-        """How much memory all replies together may take, with all that they cost."""
-        return OCTETS
 
     @property
     def stale_s(self) -> float:
