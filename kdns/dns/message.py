@@ -1,12 +1,13 @@
-"""The rare path on which an upstream's reply is read record by record, and the one importer of dnslib.
+"""The rare path on which a foreign message is read record by record, and the one importer of dnslib.
 
-splice joins it to CNAMEs of our own: the only place where foreign record data becomes a
-RecordSet. dnslib knows how the data of each type is laid out; where names are concerned our
+splice joins an upstream's reply to CNAMEs of our own: the only place where foreign record data
+becomes a RecordSet. read takes a whole message apart, for who compares or shows it. dnslib knows how the data of each type is laid out; where names are concerned our
 own rules hold (wire), for its reader recurses and refuses octets that aren't UTF-8. Import this
 module where it is used: dnslib takes longer to load than all of dns.
 Standards: RFC 1034 section 3.6.2, RFC 2308 section 2, RFC 3597 section 4, RFC 6604 section 3.
 """
 
+import struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import dnslib
@@ -18,8 +19,11 @@ from kdns.dns.foreign import CHAIN_LIMIT, ForeignError
 from kdns.dns.names import Name, fold, is_below, labels_of
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, RecordSet
-from kdns.dns.wire import HEADER_SIZE, Record, WireError, read_name, records_at
+from kdns.dns.wire import HEADER_SIZE, Record, WireError, read_name, record_at, records_at
 
+_HEADER: Final = struct.Struct("!6H").unpack_from
+_QUESTION: Final = struct.Struct("!HH").unpack_from
+_OPCODE: Final = 0x7800
 _TTL_LIMIT: Final = 1 << 31  # from here on it means 0 (RFC 2181 section 8)
 
 # The types whose data may hold compressed names, by the layout dnslib knows (RFC 3597 section 4; those without
@@ -66,6 +70,50 @@ def splice(query: Query, prefix: Answer, received: bytes) -> Answer:
     )
 
 
+class Line(NamedTuple):
+    """A record of a message, as its sender wrote it."""
+
+    name: Name
+    rtype: int
+    rclass: int
+    ttl: int  # seconds
+    data: bytes  # uncompressed
+
+
+class Edns(NamedTuple):
+    """What an OPT record says (RFC 6891 section 6.1)."""
+
+    payload: int  # octets
+    version: int
+    do: bool
+    options: tuple[tuple[int, bytes], ...]  # code and data
+
+
+class Message(NamedTuple):
+    """A whole message, section by section."""
+
+    id: int
+    opcode: int
+    flags: int  # the header's field without opcode and rcode
+    rcode: int  # with its upper bits, if there is an OPT record
+    questions: tuple[tuple[Name, int, int], ...]  # name, type and class
+    answer: tuple[Line, ...]
+    authority: tuple[Line, ...]
+    additional: tuple[Line, ...]  # without OPT
+    edns: Edns | None
+    size: int  # octets
+
+
+def read(octets: bytes) -> Message:
+    """Every record of a message. Raises ForeignError, and nothing else, for octets that are no whole message."""
+    if len(octets) < HEADER_SIZE:
+        raise ForeignError(f"{len(octets)} octets, expected at least {HEADER_SIZE}")
+    try:
+        return _read(_Reader(octets), _HEADER(octets))
+    except (WireError, struct.error, *_DNSLIB_ERRORS) as error:
+        raise ForeignError(str(error)) from error
+
+
 class _Reader(dnslib.DNSBuffer):  # type: ignore[misc]  # dnslib has no types
     """What dnslib reads record data from and writes it to: names by our rules, and never compressed."""
 
@@ -82,6 +130,47 @@ class _Reader(dnslib.DNSBuffer):  # type: ignore[misc]  # dnslib has no types
 
     def encode_name(self, name: Any) -> None:
         self.encode_name_nocompress(name)
+
+
+def _read(reader: _Reader, header: tuple[int, ...]) -> Message:
+    """The message of a reader. Raises ForeignError, WireError, struct.error or an error of dnslib."""
+    ident, field, *counts = header
+    octets, position = reader.octets, HEADER_SIZE
+    questions = []
+    for _ in range(counts[0]):
+        name, position = read_name(octets, position)
+        questions.append((name, *_QUESTION(octets, position)))
+        position += 4
+    edns, upper = None, 0
+    sections: list[list[Line]] = [[], [], []]
+    for section, count in zip(sections, counts[1:], strict=True):
+        for _ in range(count):
+            record = record_at(octets, position)
+            position = record.end
+            if record.rtype == types.OPT:
+                edns, upper = _edns(octets, record), record.ttl >> 24
+                continue
+            owner, _ = read_name(octets, record.start)
+            section.append(Line(owner, record.rtype, record.rclass, record.ttl, _record_data(reader, record)))
+    if position != len(octets):
+        raise ForeignError(f"{len(octets) - position} octets behind the message")
+    answer, authority, additional = map(tuple, sections)
+    rcode = upper << 4 | field & 0xF
+    flags = field & ~(_OPCODE | 0xF)
+    opcode = (field & _OPCODE) >> 11
+    return Message(ident, opcode, flags, rcode, tuple(questions), answer, authority, additional, edns, len(octets))
+
+
+def _edns(octets: bytes, record: Record) -> Edns:
+    """What an OPT record says. Raises struct.error or WireError where its options don't fill it."""
+    options, position = [], record.data
+    while position < record.end:
+        code, length = _QUESTION(octets, position)
+        position += 4 + length
+        options.append((code, octets[position - length : position]))
+    if position != record.end:
+        raise WireError(f"EDNS options end at {position}, their record at {record.end}")
+    return Edns(record.rclass, record.ttl >> 16 & 0xFF, record.ttl & 0x8000 != 0, tuple(options))
 
 
 _Key: TypeAlias = tuple[Name, int]  # an owner, folded, and a type

@@ -36,13 +36,16 @@ class Upstream:
         class Datagram(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 octets, sock = self.request
-                sock.sendto(upstream.reply(octets, "udp"), self.client_address)
+                if reply := upstream.reply(octets, "udp"):
+                    sock.sendto(reply, self.client_address)
 
         class Stream(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 with contextlib.suppress(OSError):
                     while head := self.rfile.read(2):
                         reply = upstream.reply(self.rfile.read(int.from_bytes(head, "big")), "tcp")
+                        if not reply:
+                            return
                         self.wfile.write(len(reply).to_bytes(2, "big") + reply)
 
         self._tcp = _TcpServer(("127.0.0.1", 0), Stream)
@@ -57,6 +60,10 @@ class Upstream:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends it, if it hasn't been ended."""
         self.go_on.set()
         for server in (self._tcp, self._udp):
             server.shutdown()
@@ -65,7 +72,7 @@ class Upstream:
             thread.join()
 
     def reply(self, octets: bytes, transport: str) -> bytes:
-        """What it says to a query."""
+        """What it says to a query; empty for nothing."""
         query = dns.message.from_wire(octets)
         question = query.question[0]
         name, rtype = question.name.to_text().lower(), question.rdtype.name

@@ -41,10 +41,13 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     ),
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),
+    "diff": ("dns",),
 }
 # Time, chance and IO are arguments here.
 PURE = (
     *("dns", "zone", "cluster", "config.settings"),
+    *("diff.difference", "diff.question", "diff.verdict"),
+    *("diff.intended", "diff.cluster", "diff.others", "diff.directives"),
     *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser"),
     *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers", "config.served"),
     *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),

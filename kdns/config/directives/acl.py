@@ -44,5 +44,5 @@ DIRECTIVE: Final = Directive(
     "acl [ZONE...]",
     doc="Says whose questions are answered.",
     repeat="each",
-    differs=("The reason goes to clients that speak EDNS; CoreDNS adds EDNS to replies for all.",),
+    differs=("The reason goes to clients that speak EDNS; CoreDNS adds EDNS and DO to replies for all.",),
 )

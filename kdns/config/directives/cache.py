@@ -175,6 +175,8 @@ DIRECTIVE: Final = Directive(
     repeat="once",
     differs=(
         "Names of the cluster are never kept by time: they change when the cluster does.",
+        "Nor are answers of hosts, file and template, whose TTLs TTL doesn't bound.",
+        "A denial that CNAMEs lead to is kept as its SOA says, not for 5 s; a referral isn't kept.",
         "A capacity is a number of replies, neither rounded nor raised; octets are bounded, too.",
         "Without serve_stale, too, replies up to an hour past their time are given while no upstream answers.",
         "A reply past its time has a TTL of 30 s where serve_stale names none, or 0 (RFC 8767).",

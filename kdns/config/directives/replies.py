@@ -69,7 +69,10 @@ BUFSIZE: Final = Directive(
     "bufsize [SIZE]",
     doc="Limits the size of replies over UDP.",
     repeat="first",
-    differs=("Without it, too, no reply over UDP has more than 1232 octets.",),
+    differs=(
+        "Without it, too, no reply over UDP has more than 1232 octets.",
+        "Replies tell 1232 by EDNS, which is what kdns takes (RFC 6891), and neither SIZE nor what the client told.",
+    ),
 )
 CHAOS: Final = Directive(
     Chaos,

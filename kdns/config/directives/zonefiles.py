@@ -56,6 +56,7 @@ FILE: Final = Directive(
         "A file in which a name has a CNAME and other records is wrong.",
         "A name's records of type ANY are its first set (RFC 8482), where CoreDNS says that there are none.",
         "Aliases that lead in a circle are SERVFAIL with the aliases, where CoreDNS gives what it has found as if it were all.",
+        "A denial's SOA has the lesser of its TTL and MINIMUM (RFC 2308), and follows CNAMEs whose target is denied.",
         "Signatures of a signed zone are given to who asks for RRSIG, not along with answers.",
     ),
     accepted={"upstream": "names outside are resolved by the server block itself"},

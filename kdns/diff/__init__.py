@@ -1,0 +1,1 @@
+"""Two servers asked the same: what differs between their replies, and which of it is meant to."""
