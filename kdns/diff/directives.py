@@ -84,6 +84,13 @@ def _file(pair: Pair, difference: Difference) -> bool:
     return pair.question.qtype == types.ANY and bool(pair.ours.answer) and difference.where in {"answer", "authority"}
 
 
+def _kubernetes(pair: Pair, difference: Difference) -> bool:
+    """The reverse name of a Service that namespace_labels or ignore empty_service leave out."""
+    denied = pair.rcodes == (types.NOERROR, types.NXDOMAIN) and not pair.ours.answer
+    left_out = denied and {each.rtype for each in pair.theirs.answer} == {types.PTR}
+    return left_out and difference.where in {"rcode", "aa", "answer", "authority"}
+
+
 def _local(pair: Pair, difference: Difference) -> bool:
     """NODATA of a name above 1.0.0.127.in-addr.arpa."""
     return pair.rcodes == (types.NXDOMAIN, types.NOERROR) and difference.where == "rcode" and not pair.ours.answer
@@ -114,6 +121,7 @@ ROWS: Final = (
     Row("chaos", "any", "no other question of the class CH is answered", _chaos),
     Row("dns64", "others", "a name without IPv4 addresses keeps its own answer", _dns64),
     Row("file", "others", "a denial is kept for as long as the SOA says (RFC 2308), ANY is a set (RFC 8482)", _file),
+    Row("kubernetes", "reverse", "what is left out has no reverse name either", _kubernetes),
     Row("local", "others", "a name above one that exists is there (RFC 8020)", _local),
     Row("minimal", "others", "clients that ask for proofs get them", _minimal),
     Row("rewrite", "others", "names in answers fit in any case", _rewrite),

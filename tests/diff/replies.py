@@ -22,7 +22,8 @@ def question(text: str, **fields: object) -> Question:
 
 def reply(asked: str, head: str, text: str = "", *, payload: int = 0) -> Message:
     """The reply to a question: head is an rcode and flags."""
-    query = dns.message.make_query(*asked.split(), use_edns=bool(payload), payload=payload or 1232)
+    name, rtype = asked.split()
+    query = dns.message.make_query(name, rtype, use_edns=bool(payload), payload=payload or 1232)
     said = dns.message.make_response(query)
     rcode, *flags = head.split()
     said.set_rcode(dns.rcode.from_text(rcode))

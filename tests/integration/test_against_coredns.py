@@ -29,6 +29,7 @@ from tests.server import ZONE, until
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(program() is None, reason=HOW_TO_RUN)]
 
 IN_LAB: Final = pytest.mark.skipif(seed_script() is None, reason="needs the lab's generator; KDNS_LAB_SEED names it")
+NAME: Final = "kubernetes.io/metadata.name"
 KUBERNETES: Final = """
 kubernetes cluster.local in-addr.arpa ip6.arpa {{
     kubeconfig {{kubeconfig}}
@@ -39,9 +40,16 @@ kubernetes cluster.local in-addr.arpa ip6.arpa {{
 forward . {{upstream}}
 loadbalance
 """
+# Each with the directives whose known differences it shows.
 OPTIONS: Final = (
-    *("endpoint_pod_names", "namespaces zoo kube-system", "ignore empty_service", "noendpoints", "ttl 0", "zonal"),
-    "namespace_labels kubernetes.io/metadata.name=zoo",
+    *(
+        ("endpoint_pod_names", ()),
+        ("namespaces zoo kube-system", ()),
+        ("noendpoints", ()),
+        ("ttl 0", ()),
+        ("zonal", ()),
+    ),
+    *(("ignore empty_service", ("kubernetes",)), (f"namespace_labels {NAME}=zoo", ("kubernetes",))),
 )
 ZOOS: Final = ((1, "insecure"), (2, "verified"), (3, "disabled"))  # seed, mode of pods
 
@@ -90,13 +98,13 @@ def test_every_name_of_a_cluster(seed: int, pods: str, tmp_path: Path) -> None:
 
 
 @IN_LAB
-@pytest.mark.parametrize("options", OPTIONS)
-def test_options_of_the_cluster(options: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "used"), OPTIONS, ids=[options for options, _ in OPTIONS])
+def test_options_of_the_cluster(options: str, used: tuple[str, ...], tmp_path: Path) -> None:
     with zoo(4, tmp_path, services=10) as lab, Upstream(ABROAD) as upstream:
         questions = [question(*each) for each in (*every_question(reference_of(lab, "verified")), *pod_names(lab))]
         theme = Theme("options", KUBERNETES.format(pods="verified", options=options), ())
         with both(theme, upstream, tmp_path, kubeconfig=lab.kubeconfig()) as servers:
-            tally = servers.compare(questions, table(("cluster.local",), used=("kubernetes",)))
+            tally = servers.compare(questions, table(("cluster.local",), used=used))
     check(f"a cluster with `{options}`", tally)
 
 
