@@ -15,6 +15,7 @@ import structlog
 from kdns.cluster.compiler import REQUIRED, Compiler
 from kdns.cluster.objects import Delta, Problem, Resource
 from kdns.config.clusters import reading_of
+from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.serving import Serving
 from kdns.config.settings import STATE_FOLDER, ClusterSource, ManifestSource, ReadSettings, SnapshotSettings
@@ -52,7 +53,9 @@ class Wish(NamedTuple):
 def wish_of(settings: Serving) -> Wish:
     """The wish of all kubernetes directives of a configuration, which agree."""
     every = [each for block in settings.servers.blocks for each in block.each(Kubernetes)]
-    return Wish(settings.source, reading_of(every) if every else ReadSettings(), settings.snapshot)
+    outside = any(block.each(K8sExternal) for block in settings.servers.blocks)
+    reading = reading_of(every, outside=outside) if every else ReadSettings()
+    return Wish(settings.source, reading, settings.snapshot)
 
 
 class Feed:

@@ -166,6 +166,7 @@ def _service_entry(store: Store, key: Key, options: CompileOptions) -> Entry | N
             target=service.target if service.external_name else b"",
             ports=service.ports,
             slices=slices,
+            outside=service.outside,
         )
     )
 

@@ -18,7 +18,9 @@ import msgspec
 from kdns.cluster import shapes
 from kdns.cluster.objects import EndpointSlice, Key, Namespace, Object, Pod, Problem, Resource, Service, Stamp
 from kdns.cluster.shapes import Complaint, DecodeError, Octets, Reader, quoted
-from kdns.zone.entry import Port, pack_unnamed, pack_zoned
+from kdns.dns import names
+from kdns.dns.names import Name
+from kdns.zone.entry import Outside, Port, pack_outside, pack_unnamed, pack_zoned
 
 __all__ = [
     "Bookmark",
@@ -58,6 +60,7 @@ class DecodeOptions(NamedTuple):
     endpoint_pod_names: bool = False  # endpoints without hostname are named after their pod
     labels: bool = False  # of Namespaces and Services, for selectors
     zones: bool = False  # the topology zones of endpoints
+    outside: bool = False  # where Services are reached from outside the cluster
 
 
 PLAIN: Final = DecodeOptions()
@@ -161,9 +164,7 @@ def headed(resource: Resource, raw: Octets, options: DecodeOptions = PLAIN) -> t
     """Head and item in one pass. Raises as item does; where the object has no name, that in its head is empty."""
     form = _FORMS[resource]
     complaints: list[Complaint] = []
-    of_slices = resource == "endpointslices"
-    which = options.endpoint_pod_names + 2 * options.zones if of_slices else options.labels
-    seen = form.readers[which].leniently(raw, complaints)
+    seen = form.readers[form.which(options)].leniently(raw, complaints)
     meta = seen.metadata
     key = _key(resource, meta)
     stamp = Stamp(meta.uid, meta.version)
@@ -199,17 +200,49 @@ def _service(seen: shapes.Service, key: Key, stamp: Stamp, complaints: list[Comp
     spec = seen.spec
     ports = _ports(spec.ports, "spec.ports", complaints)
     labels = _labels(seen.metadata)
+    outside = _outside(seen, complaints) if isinstance(seen, shapes.OutsideService) else b""
     if spec.type == "ExternalName":
-        made = Service(key, stamp, (), False, spec.external_name, ports, labels)
+        made = Service(key, stamp, (), False, spec.external_name, ports, labels, outside)
         if not made.target:
             complaints.append(Complaint("spec.externalName", quoted(spec.external_name), "a domain name"))
         return made
     texts = spec.cluster_ips or [spec.cluster_ip]
     if "None" in (spec.cluster_ip, *texts):
-        return Service(key, stamp, (), True, "", ports, labels)
+        return Service(key, stamp, (), True, "", ports, labels, outside)
     path = "spec.clusterIPs[{}]" if spec.cluster_ips else "spec.clusterIP"
     cluster_ips = _addresses((text for text in texts if text), path, complaints)
-    return Service(key, stamp, cluster_ips, False, "", ports, labels)
+    return Service(key, stamp, cluster_ips, False, "", ports, labels, outside)
+
+
+def _outside(seen: shapes.OutsideService, complaints: list[Complaint]) -> bytes:
+    """The addresses of spec.externalIPs and the load balancer's, in this order, and its host names where it has no address."""
+    ingress = seen.status.load_balancer.ingress
+    if not (seen.spec.external_ips or ingress):
+        return b""
+    path = "status.loadBalancer.ingress[{}].ip"
+    given = _addresses(seen.spec.external_ips, "spec.externalIPs[{}]", complaints)
+    found = [_addresses((each.ip,), path.format(at), complaints) for at, each in enumerate(ingress) if each.ip]
+    addresses = [*dict.fromkeys(address for each in (given, *found) for address in each)]
+    hosts = [_host(each.hostname, at, complaints) for at, each in enumerate(ingress) if each.hostname and not each.ip]
+    v4, v6 = ([address for address in addresses if len(address) == size][:_COUNT_LIMIT] for size in (4, 16))
+    return pack_outside(Outside(b"".join(v4), b"".join(v6), tuple(dict.fromkeys(host for host in hosts if host))))
+
+
+def _host(text: str, at: int, complaints: list[Complaint]) -> Name:
+    """The host name of a load balancer; empty where it is none, or an address."""
+    name = _wire_name(text)
+    if not name:
+        complaints.append(Complaint(f"status.loadBalancer.ingress[{at}].hostname", quoted(text), "a domain name"))
+    return name
+
+
+def _wire_name(text: str) -> Name:
+    if _SUBDOMAIN.match(text.lower().removesuffix(".")) and not _packed4(text):
+        try:
+            return names.from_text(text)
+        except ValueError:  # NameTextError: a label that is too long
+            pass
+    return Name(b"")
 
 
 def _labels(meta: shapes.Meta) -> tuple[tuple[str, str], ...]:
@@ -401,6 +434,7 @@ class _Form(NamedTuple):
     kind: str
     make: Callable[..., Object | None]
     readers: tuple[Reader[Any], ...]  # the plain one, and others by what options ask for
+    which: Callable[[DecodeOptions], int]  # the number of the reader
 
 
 _PAGE: Final = Reader(shapes.List, "a list")
@@ -408,15 +442,26 @@ _EVENT: Final = Reader(shapes.WatchEvent, "a watch event")
 _BOOKMARK: Final = Reader(shapes.Mark, "a bookmark")
 _STATUS: Final = Reader(shapes.Status, "a Status")
 _HEAD: Final = Reader(shapes.Headed, "an object")
-_POD: Final = Reader(shapes.Pod, "a Pod")
 _FORMS: Final[dict[Resource, _Form]] = {
     "namespaces": _Form(
         "Namespace",
         _namespace,
         (Reader(shapes.Namespace, "a Namespace"), Reader(shapes.LabelledNamespace, "a Namespace")),
+        lambda options: int(options.labels),
     ),
     "services": _Form(
-        "Service", _service, (Reader(shapes.Service, "a Service"), Reader(shapes.LabelledService, "a Service"))
+        "Service",
+        _service,
+        tuple(
+            Reader(shape, "a Service")
+            for shape in (
+                shapes.Service,
+                shapes.LabelledService,
+                shapes.OutsideService,
+                shapes.LabelledOutsideService,
+            )
+        ),
+        lambda options: options.labels + 2 * options.outside,
     ),
     "endpointslices": _Form(
         "EndpointSlice",
@@ -425,6 +470,7 @@ _FORMS: Final[dict[Resource, _Form]] = {
             Reader(shape, "an EndpointSlice")
             for shape in (shapes.Slice, shapes.TargetedSlice, shapes.ZonedSlice, shapes.ZonedTargetedSlice)
         ),
+        lambda options: options.endpoint_pod_names + 2 * options.zones,
     ),
-    "pods": _Form("Pod", _pod, (_POD, _POD)),
+    "pods": _Form("Pod", _pod, (Reader(shapes.Pod, "a Pod"),), lambda _options: 0),
 }

@@ -44,6 +44,7 @@ class Service(NamedTuple):
     external_name: str = ""  # as written; type ExternalName exactly where not empty
     ports: tuple[Port, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    outside: bytes = b""  # where it is reached from outside, as zone.entry.pack_outside writes it; only where asked for
 
     @property
     def target(self) -> bytes:

@@ -84,6 +84,32 @@ class LabelledService(Service):
     metadata: LabelledMeta = field(default_factory=LabelledMeta)
 
 
+class OutsideSpec(ServiceSpec):
+    external_ips: list[str] = field(name="externalIPs", default_factory=list)
+
+
+class Ingress(Shape):
+    ip: str = ""
+    hostname: str = ""
+
+
+class LoadBalancer(Shape):
+    ingress: list[Ingress] = []
+
+
+class ServiceStatus(Shape):
+    load_balancer: LoadBalancer = field(name="loadBalancer", default_factory=LoadBalancer)
+
+
+class OutsideService(Service):
+    spec: OutsideSpec = field(default_factory=OutsideSpec)
+    status: ServiceStatus = field(default_factory=ServiceStatus)
+
+
+class LabelledOutsideService(OutsideService):
+    metadata: LabelledMeta = field(default_factory=LabelledMeta)
+
+
 class SliceLabels(Shape):
     service: str = field(name="kubernetes.io/service-name", default="")
 

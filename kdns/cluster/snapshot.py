@@ -21,7 +21,7 @@ from kdns.cluster.objects import Resource
 
 MAGIC: Final = b"kdnssnap"
 # To be raised with every change of what is written here, of cluster.objects, or of slices as zone.entry packs them.
-FORMAT: Final = 1
+FORMAT: Final = 2
 AGE_LIMIT_S: Final = 24 * 3600
 SIZE_LIMIT_BYTES: Final = 256 << 20  # 150,000 endpoints are 8 MB
 # Clocks of machines that share a volume may differ by so much.

@@ -49,8 +49,11 @@ def source_of(kubernetes: Kubernetes) -> ClusterSource:
     return ClusterSource(endpoint=ApiEndpoint(kubernetes.endpoints[0], *(kubernetes.tls or ())), limits=limits)
 
 
-def reading_of(every: Sequence[Kubernetes]) -> ReadSettings:
-    """What is read for all directives of a file, at least one, and which of it exists."""
+def reading_of(every: Sequence[Kubernetes], *, outside: bool = False) -> ReadSettings:
+    """What is read for all directives of a file, at least one, and which of it exists.
+
+    outside says that k8s_external is among the others.
+    """
     first = every[0]
     return ReadSettings(
         pods=any(each.pods == "verified" for each in every),
@@ -58,6 +61,7 @@ def reading_of(every: Sequence[Kubernetes]) -> ReadSettings:
         empty_services=not first.ignore_empty_services,
         endpoint_pod_names=first.endpoint_pod_names,
         topology=any(each.zonal for each in every),
+        outside=outside,
         labels=first.labels,
         namespace_labels=first.namespace_labels,
         patience_s=max(each.startup_timeout_s for each in every),

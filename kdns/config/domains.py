@@ -16,7 +16,13 @@ from kdns.config.syntax import Token
 from kdns.dns import names
 from kdns.dns.names import Name, NameTextError
 
+_REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
 EVERY_TYPE: Final = 0  # in a list of types: all of them
+
+
+def is_reverse(zone: Name) -> bool:
+    """Whether a zone is one of addresses' names."""
+    return any(names.is_below(zone, each) for each in _REVERSE)
 
 
 def _name(token: Token) -> Name:

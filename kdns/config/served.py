@@ -12,6 +12,7 @@ from kdns.config.directives.dns64 import Dns64
 from kdns.config.directives.errors import Errors
 from kdns.config.directives.forward import Forward
 from kdns.config.directives.hosts import Hosts
+from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.local import Local
@@ -38,6 +39,7 @@ STEPS: Final[Mapping[type[Settings], str]] = {
     Dns64: "dns64",
     Forward: "forward",
     Hosts: "hosts",
+    K8sExternal: "k8s_external",
     Kubernetes: "kubernetes",
     Loadbalance: "loadbalance",
     Local: "local",

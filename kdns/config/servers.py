@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, get_args
 from kdns.config import syntax, table
 from kdns.config.clusters import disagreements
 from kdns.config.directives.bare import Whoami
+from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.log import Log
 from kdns.config.directives.places import Bind, Bound
@@ -81,6 +82,10 @@ class _Reading:
         read = Block(zones, settings)
         number = len(self.blocks)
         self.blocks.append(read)
+        if read.first(K8sExternal) is not None and read.first(Kubernetes) is None:
+            found = next(line.name for line in block.directives if line.name.text == "k8s_external")
+            message = "k8s_external: found no kubernetes in this server block, whose Services it would show"
+            self._report(found, message, "write kubernetes with the cluster's zone")
         lines = (line.name.place for line in block.directives if line.name.text == "kubernetes")
         self.clusters += zip(lines, read.each(Kubernetes), strict=False)
         hosts = self._hosts(read, block.keys[0])

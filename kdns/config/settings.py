@@ -67,6 +67,7 @@ class ReadSettings:
     empty_services: bool = True  # those with a ClusterIP are there without a ready endpoint, too
     endpoint_pod_names: bool = False  # endpoints without a hostname have the name of their pod
     topology: bool = False  # the topology zones of endpoints
+    outside: bool = False  # where Services are reached from outside the cluster
     labels: Selector = ()  # that Services, EndpointSlices and Pods have to have
     namespace_labels: Selector = ()  # that Namespaces have to have, or nothing in them exists
     patience_s: float = 5.0  # how long the start waits for all of it

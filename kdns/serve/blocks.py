@@ -11,6 +11,7 @@ from kdns.config.directives.bare import Debug, Loop, Minimal
 from kdns.config.directives.cache import Cache
 from kdns.config.directives.errors import Errors as ErrorsSettings
 from kdns.config.directives.forward import Forward
+from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.log import Log
 from kdns.config.directives.replies import Bufsize, Chaos, Header, Nsid
@@ -65,7 +66,10 @@ def work(block: serving.Block, around: Around, write: Callable[[str], object], s
     the same in all workers.
     """
     entrance = Entrance()
-    around = replace(around, entrance=entrance, zones=block.zones, labels=labels_of(block.settings))
+    cluster = block.first(Kubernetes)
+    namespaces = () if cluster is None else cluster.namespaces
+    labels = labels_of(block.settings)
+    around = replace(around, entrance=entrance, zones=block.zones, labels=labels, namespaces=namespaces)
     settings = block.settings
     cut = next((at for at, each in enumerate(settings) if isinstance(each, _BEFORE_UPSTREAMS)), len(settings))
     special = [Special()] if names.ROOT in block.zones else []

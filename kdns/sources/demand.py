@@ -35,7 +35,7 @@ def demand_of(reading: ReadSettings) -> Demand:
         resources,
         required,
         {resource: selector for resource, selector in selectors.items() if selector},
-        DecodeOptions(endpoint_pod_names=reading.endpoint_pod_names, zones=reading.topology),
+        DecodeOptions(endpoint_pod_names=reading.endpoint_pod_names, zones=reading.topology, outside=reading.outside),
         CompileOptions(
             pods_verified=reading.pods,
             listed_namespaces=bool(reading.namespace_labels),

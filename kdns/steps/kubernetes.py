@@ -38,9 +38,14 @@ def zone_of(settings: Settings, addresses: tuple[bytes, ...]) -> Zone:
         ttl=settings.ttl_s,
         pods=settings.pods,
         addresses=addresses,
-        namespaces=frozenset(bytes((len(each),)) + each.lower().encode("ascii") for each in settings.namespaces),
+        namespaces=frozenset(map(label, settings.namespaces)),
         zonal=settings.zonal,
     )
+
+
+def label(text: str) -> bytes:
+    """A label as zones have it: with its length octet, folded."""
+    return bytes((len(text),)) + text.lower().encode("ascii")
 
 
 class Kubernetes:
@@ -62,7 +67,7 @@ class Kubernetes:
             return rest(request, done)
         found = schema.answer(self._index, self._zone, query)
         if found is None:
-            return asked_then(_of_this_moment, rest, request, done)
+            return asked_then(of_this_moment, rest, request, done)
         answer = stale.marked(found.answer) if self._index.stale else found.answer
         if found.chase is None:
             return Answered(answer, found.owners, NAME, found.alike)
@@ -84,6 +89,6 @@ class Kubernetes:
         """As transfer.Source.notify: the cluster changes all the time, so nobody is told, as in CoreDNS."""
 
 
-def _of_this_moment(outcome: Outcome) -> Outcome:
+def of_this_moment(outcome: Outcome) -> Outcome:
     """What is said of a name that fell through: the next change of the cluster may give us one to say."""
     return outcome._replace(until=0.0) if isinstance(outcome, Relayed) else outcome

@@ -7,6 +7,7 @@ Standards: RFC 1035 section 3.3.13, RFC 2308 sections 3 and 5; the values of the
 schema's version are those that clusters know from CoreDNS.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -72,7 +73,7 @@ def _server_name(primary: Name) -> Name:
 
 def _servers(index: Index, zone: Zone, primary: Name) -> tuple[RecordSet, ...]:
     """The addresses of the name servers, by name and family."""
-    owners = dict.fromkeys(owner for own in zone.addresses for owner in _selecting(index, zone, own))
+    owners = dict.fromkeys(owner for own in zone.addresses for owner in selecting(index, zone.shows, own))
     found = tuple(
         server for owner in owners for server in _service_sets(index.entries[owner], owner, primary, zone.ttl)
     )
@@ -83,12 +84,12 @@ def _servers(index: Index, zone: Zone, primary: Name) -> tuple[RecordSet, ...]:
     return tuple(address_set(name, zone.ttl, size, octets) for size, octets in by_size.items() if octets)
 
 
-def _selecting(index: Index, zone: Zone, address: bytes) -> list[Owner]:
-    """The Services, of those whose names exist, that have the address among their endpoints."""
+def selecting(index: Index, shows: Callable[[bytes], bool], address: bytes) -> list[Owner]:
+    """The Services, of the namespaces that are shown, that have the address among their endpoints."""
     return [
         owner
         for owner in index.owners_at(address)
-        if zone.shows(namespace_of(owner))
+        if shows(namespace_of(owner))
         and any(
             packed[0] == len(address) and slice_index(packed, address) >= 0
             for packed in unpack_service(index.entries[owner]).slices
@@ -102,5 +103,5 @@ def _service_sets(entry: Entry, owner: Owner, primary: Name, ttl: int) -> tuple[
     if kind == Kind.CLUSTER_IP:
         return services.address_sets(entry, service_name(owner, primary), ttl)
     if kind == Kind.HEADLESS:
-        return headless.host_sets(entry, owner, primary, ttl)
+        return headless.host_sets(entry, service_name(owner, primary), ttl)
     return ()

@@ -12,8 +12,9 @@ which no label can begin with.
 Layout of a Service's entry (integers in network order):
 
     kind u8 | n4 u8 | n6 u8 | n4 x 4 octets | n6 x 16 octets | target: u8 length, wire name
-    | ports | u16 number of slices | slices, each u32 length and a slice
+    | ports | u16 number of slices | slices, each u32 length and a slice | outside, to the end, where there is any
 
+    outside: u8 n4 | u8 n6 | n4 x 4 octets | n6 x 16 octets | host names to the end, each u8 length and a wire name
     ports:  u8 number, each: u16 port | u8 length, name | u8 length, protocol  (lower case, no underscore)
     slice:  u8 address size (4, 16) | ports | u32 number of endpoint addresses | the addresses
             | u8 what follows, 1: names, 2: topology zones | for each address: u8 length, its name (0: none)
@@ -24,6 +25,8 @@ import enum
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, NewType
+
+from kdns.dns.names import Name
 
 Owner = NewType("Owner", bytes)
 Entry = NewType("Entry", bytes)
@@ -129,6 +132,15 @@ class Service(NamedTuple):
     target: bytes = b""  # the wire name an ExternalName leads to, in the case it was written
     ports: tuple[Port, ...] = ()
     slices: tuple[bytes, ...] = ()  # packed; unpack_slice reads one
+    outside: bytes = b""  # packed, where there is any; unpack_outside reads it
+
+
+class Outside(NamedTuple):
+    """Where a Service is reached from outside the cluster, in the order in which it was written."""
+
+    v4: bytes = b""  # 4 octets each
+    v6: bytes = b""  # 16 octets each
+    hosts: tuple[Name, ...] = ()  # in the case they were written
 
 
 NAMESPACE_ENTRY: Final = Entry(bytes((Kind.NAMESPACE,)))
@@ -198,9 +210,38 @@ def pack_service(service: Service) -> Entry:
                 pack_ports(service.ports),
                 struct.pack("!H", len(service.slices)),
                 *(struct.pack("!I", len(packed)) + packed for packed in service.slices),
+                service.outside,
             )
         )
     )
+
+
+def pack_outside(outside: Outside) -> bytes:
+    """The packed form of at most 255 addresses of each family, and host names; nothing of nothing."""
+    if not any(outside):
+        return b""
+    counts = bytes((len(outside.v4) // 4, len(outside.v6) // 16))
+    return counts + outside.v4 + outside.v6 + _pack_texts(outside.hosts)
+
+
+def unpack_outside(packed: bytes) -> Outside:
+    """The places that pack_outside packed."""
+    if not packed:
+        return Outside()
+    split = 2 + packed[0] * 4
+    position = split + packed[1] * 16
+    v4, v6 = packed[2:split], packed[split:position]
+    hosts = []
+    while position < len(packed):
+        start, position = position + 1, position + 1 + packed[position]
+        hosts.append(Name(packed[start:position]))
+    return Outside(v4, v6, tuple(hosts))
+
+
+def outside_addresses(packed: bytes) -> list[bytes]:
+    """The addresses that pack_outside packed."""
+    v4, v6, _ = unpack_outside(packed)
+    return [v4[at : at + 4] for at in range(0, len(v4), 4)] + [v6[at : at + 16] for at in range(0, len(v6), 16)]
 
 
 def kind_of(entry: Entry) -> Kind:
@@ -229,7 +270,7 @@ def unpack_service(entry: Entry) -> Service:
         (length,) = struct.unpack_from("!I", entry, position)
         slices.append(entry[position + 4 : position + 4 + length])
         position += 4 + length
-    return Service(Kind(entry[0]), v4, v6, target, ports, tuple(slices))
+    return Service(Kind(entry[0]), v4, v6, target, ports, tuple(slices), entry[position:])
 
 
 def unpack_slice(packed: bytes) -> Slice:
@@ -263,7 +304,7 @@ def _unpack_texts(packed: bytes, position: int, count: int) -> tuple[tuple[bytes
 
 
 def entry_addresses(entry: Entry) -> list[bytes]:
-    """The ClusterIPs and endpoint addresses of a Service's entry, as often as they stand in it."""
+    """The ClusterIPs, endpoint and outside addresses of a Service's entry, as often as they stand in it."""
     split = 3 + entry[1] * 4
     position = split + entry[2] * 16
     found = [entry[at : at + 4] for at in range(3, split, 4)]
@@ -276,7 +317,7 @@ def entry_addresses(entry: Entry) -> list[bytes]:
         size, start, count = entry[position + 4], *_slice_span(entry, position + 4)
         found += [entry[at : at + size] for at in range(start, start + count * size, size)]
         position += 4 + length
-    return found
+    return found + outside_addresses(entry[position:])
 
 
 def slice_addresses(packed: bytes) -> Sequence[bytes]:
@@ -287,11 +328,22 @@ def slice_addresses(packed: bytes) -> Sequence[bytes]:
 
 
 def has_address(entry: Entry, address: bytes) -> bool:
-    """Whether the address is a ClusterIP or an endpoint address of the Service's entry."""
+    """Whether the address is a ClusterIP, an endpoint's or one outside of the Service's entry."""
     size = len(address)
     if _holds(cluster_ips(entry, size), address):
         return True
-    return any(packed[0] == size and slice_index(packed, address) >= 0 for packed in unpack_service(entry).slices)
+    service = unpack_service(entry)
+    if any(packed[0] == size and slice_index(packed, address) >= 0 for packed in service.slices):
+        return True
+    return has_outside(service.outside, address)
+
+
+def has_outside(packed: bytes, address: bytes) -> bool:
+    """Whether the address is among those that pack_outside packed."""
+    if not packed:
+        return False
+    outside = unpack_outside(packed)
+    return _holds(outside.v4 if len(address) == 4 else outside.v6, address)
 
 
 def has_endpoints(packed: bytes) -> bool:

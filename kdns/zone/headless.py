@@ -14,7 +14,7 @@ from kdns.dns.names import NAME_LIMIT, Name
 from kdns.dns.records import Answer, RecordSet
 from kdns.zone import dashed, ports
 from kdns.zone.entry import Entry, Owner, Port, Slice, slice_index, unpack_service, unpack_slice
-from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, address_set, service_name
+from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, address_set
 
 
 def at_service(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
@@ -83,9 +83,9 @@ def hosts_at(packed: bytes, address: bytes) -> list[bytes]:
     return [bytes((len(text),)) + text for text in (name or dashed.write(address) for name in names)]
 
 
-def host_sets(entry: Entry, owner: Owner, origin: Name, ttl: int) -> tuple[RecordSet, ...]:
-    """The A and AAAA records of every endpoint's name."""
-    return tuple(_sets(_by_name(slices_of(entry), service_name(owner, origin)).items(), ttl))
+def host_sets(entry: Entry, service: Name, ttl: int) -> tuple[RecordSet, ...]:
+    """The A and AAAA records of every endpoint's name; service is that of the Service."""
+    return tuple(_sets(_by_name(slices_of(entry), service).items(), ttl))
 
 
 def slices_of(entry: Entry) -> list[Slice]:
@@ -149,7 +149,7 @@ def _srv(
     """The SRV records of matched slices and ports; slices are all whose addresses their targets may have."""
     if not matched:
         return None
-    below = service_name(owner, asked.origin)
+    below = asked.service(owner)
     offers = [ports.Offer(fitting, _names(hosts(part), below)) for part, fitting in matched]
 
     def glue(targets: Iterable[Name]) -> tuple[RecordSet, ...]:

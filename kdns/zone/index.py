@@ -39,7 +39,7 @@ class Index:
         self._free: list[int] = []
 
     def owners_at(self, address: bytes) -> list[Owner]:
-        """The Services that have the address (4 or 16 octets) as ClusterIP or endpoint, in alphabetical order."""
+        """The Services that have the address (4 or 16 octets) as ClusterIP, endpoint or outside, in alphabetical order."""
         found = set()
         for number in self._addresses.find(address):
             owner = self._owners[number]
@@ -131,7 +131,7 @@ class Index:
 
 
 def _addresses_beyond(one: Service, other: Service) -> list[bytes]:
-    """Each address of one as often as it stands in slices and ClusterIPs that other hasn't.
+    """Each address of one as often as it stands in slices, ClusterIPs and what is outside that other hasn't.
 
     The reverse name of an endpoint follows from its slice and owner alone, so a slice that
     is in both has nothing to forget.
@@ -144,4 +144,6 @@ def _addresses_beyond(one: Service, other: Service) -> list[bytes]:
     slices = (Counter(one.slices) - Counter(other.slices)).elements() if other.slices else one.slices
     for packed in slices:
         found += entries_of.slice_addresses(packed)
+    if one.outside != other.outside:
+        found += entries_of.outside_addresses(one.outside)
     return found

@@ -1,4 +1,4 @@
-"""All records of a primary zone, for who copies it: what the families say of every name that one can know of.
+"""All records of a primary or outer zone, for who copies it: what the families say of every name that one can know of.
 
 Not among them is what has no end or another form besides: pods' names, topology zones' names, addresses at ports' names.
 A listing is of the moment at which it is asked for, whatever patches come while it is read: it holds on to the entries of
@@ -10,12 +10,26 @@ from collections.abc import Iterator
 from typing import Final
 
 from kdns.dns import types
-from kdns.dns.names import NAME_LIMIT, Name
+from kdns.dns.names import NAME_LIMIT, Name, is_below
+from kdns.dns.query import Query
 from kdns.dns.records import RecordSet
 from kdns.zone import apex, external, headless, services
-from kdns.zone.entry import Entry, Kind, Owner, Port, is_service, kind_of, namespace_of, unpack_service, unpack_slice
+from kdns.zone.entry import (
+    Entry,
+    Kind,
+    Owner,
+    Port,
+    is_service,
+    kind_of,
+    namespace_of,
+    outside_addresses,
+    unpack_service,
+    unpack_slice,
+)
 from kdns.zone.index import Index
-from kdns.zone.terms import SVC, Asked, Family, Zone
+from kdns.zone.outer import Outer, family
+from kdns.zone.outer import answer as outer_answer
+from kdns.zone.terms import SVC, Asked, Family, Zone, service_name
 
 _TYPES: Final = (types.A, types.AAAA, types.SRV)
 _SERVER: Final = [b"\2ns", b"\3dns"]
@@ -56,7 +70,51 @@ def _service(owner: Owner, entry: Entry, zone: Zone, origin: Name) -> Iterator[R
     if kind in _AT_PORT:
         for labels in _ports(entry, kind):
             yield from _found(_AT_PORT[kind], entry, owner, [_asked(zone, origin, labels + below, types.SRV)])
-        yield from headless.host_sets(entry, owner, origin, zone.ttl)
+        yield from headless.host_sets(entry, service_name(owner, origin), zone.ttl)
+
+
+def outer_listing(index: Index, outer: Outer, origin: Name) -> Iterator[RecordSet]:
+    """The record sets of an outer zone (folded), its SOA first; an index that has been synced."""
+    server = outer.server(origin)
+    questions = ((origin, types.SOA), (origin, types.NS), (server, types.A), (server, types.AAAA))
+    found = [outer_answer(index, outer, Query(*question)) for question in questions]
+    top = [one for each in found if each is not None for one in each.answer.answers]
+    return _all_outer(top, index.entries.copy(), outer, origin)
+
+
+def _all_outer(top: list[RecordSet], entries: dict[Owner, Entry], outer: Outer, origin: Name) -> Iterator[RecordSet]:
+    yield from top
+    for owner, entry in entries.items():
+        if is_service(owner) and outer.shows(namespace_of(owner)) and not _is_hidden(owner, outer, origin):
+            yield from _outer_service(owner, entry, outer, origin)
+
+
+def _is_hidden(owner: Owner, outer: Outer, origin: Name) -> bool:
+    """Whether names of a Service are those of the zone's name servers, or of a zone within this one."""
+    name = Name(owner + origin)
+    inner = any(
+        is_below(name, other) for other in outer.origins if len(other) > len(origin) and is_below(other, origin)
+    )
+    return inner or namespace_of(owner) == outer.apex or len(name) > NAME_LIMIT
+
+
+def _outer_service(owner: Owner, entry: Entry, outer: Outer, origin: Name) -> Iterator[RecordSet]:
+    """The records at a Service's name, at those of its ports, and at those of its endpoints, as outside sees them."""
+    service = unpack_service(entry)
+    own = [owner[: owner[0] + 1], namespace_of(owner)]
+
+    def asked(labels: list[bytes], rtype: int) -> Asked:
+        name = Name(b"".join(labels) + origin)
+        return Asked(name, rtype, name, labels, origin, outer.ttl, b"")
+
+    is_alias = bool(service.outside) and not outside_addresses(service.outside)
+    rtypes = (types.CNAME, types.SRV) if is_alias else _TYPES
+    yield from _found(family(entry, 2, endpoints=outer.headless), entry, owner, [asked(own, each) for each in rtypes])
+    for labels in _ports(entry, Kind.CLUSTER_IP if service.outside else service.kind):
+        at_port = family(entry, 4, endpoints=outer.headless)
+        yield from _found(at_port, entry, owner, [asked(labels + own, types.SRV)])
+    if outer.headless and not service.outside and service.kind in _AT_PORT:
+        yield from headless.host_sets(entry, Name(owner + origin), outer.ttl)
 
 
 def _found(family: Family, entry: Entry, owner: Owner, questions: list[Asked]) -> Iterator[RecordSet]:

@@ -18,7 +18,7 @@ from kdns.zone import apex, external, headless, pods, reverse, services, zonal
 from kdns.zone.alike import Alike, Elsewhere, Familyless, Unowned
 from kdns.zone.entry import APEX, STATIC, Kind, Owner, address_owner, namespace_owner_of
 from kdns.zone.index import Index
-from kdns.zone.terms import ADDRESS_SIZES, NODATA, POD, SVC, Asked, Family, Found, Zone, nowhere
+from kdns.zone.terms import ADDRESS_SIZES, NODATA, POD, SVC, Asked, Family, Found, Zone, labels_before, nowhere
 
 __all__ = ["Found", "Zone", "answer"]
 
@@ -52,7 +52,7 @@ def _step(index: Index, zone: Zone, qname: Name, name: Name, qtype: int) -> Foun
     """
     for origin, is_primary in zone.places:
         if name.endswith(origin):
-            labels = _labels(name, len(name) - len(origin))
+            labels = labels_before(name, len(name) - len(origin))
             if labels is not None:
                 asked = Asked(qname, qtype, name, labels, Name(qname[len(qname) - len(origin) :]), zone.ttl)
                 if not index.synced:
@@ -97,17 +97,6 @@ def _alike(index: Index, zone: Zone, asked: Asked, owner: Owner, rcode: int) -> 
     if rcode == types.NOERROR and size is not None and len(labels) == 3 and entry[0] == Kind.CLUSTER_IP:
         return Familyless(Name(SVC + asked.origin), index, size)
     return None
-
-
-def _labels(name: Name, end: int) -> list[bytes] | None:
-    """The labels before end, each with its length octet; None if end lies within one."""
-    labels = []
-    start = 0
-    while start < end:
-        after = start + name[start] + 1
-        labels.append(name[start:after])
-        start = after
-    return labels if start == end else None
 
 
 def _falls_through(zone: Zone, name: Name) -> bool:

@@ -11,7 +11,7 @@ from kdns.dns.names import Name
 from kdns.dns.records import Answer, RecordSet
 from kdns.zone import headless, ports
 from kdns.zone.entry import Entry, Owner, Port, cluster_ips, unpack_service
-from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, address_set, service_name
+from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, address_set
 
 
 def at_service(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
@@ -53,7 +53,7 @@ def _addresses(entry: Entry, asked: Asked) -> Answer:
 
 
 def _srv(entry: Entry, owner: Owner, asked: Asked, matched: tuple[Port, ...]) -> Answer:
-    target = service_name(owner, asked.origin)
+    target = asked.service(owner)
     addresses = len(cluster_ips(entry, 4)) // 4 + len(cluster_ips(entry, 16)) // 16
 
     def glue(targets: Iterable[Name]) -> tuple[RecordSet, ...]:

@@ -6,7 +6,7 @@ What a denial looks like, who may answer instead and what may be remembered is s
 Standards: RFC 2308 (the difference between no data and no name), RFC 4343 (case).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -47,7 +47,7 @@ class Zone:
         others = {*places, *self.fallthrough}
         whole = not any(other != origin and is_below(other, origin) for other in others for origin in self.origins)
         object.__setattr__(self, "uniform", whole)
-        object.__setattr__(self, "addresses", tuple(own for own in self.addresses if not _is_link_local(own)))
+        object.__setattr__(self, "addresses", reachable(self.addresses))
 
     def shows(self, namespace: bytes) -> bool:
         """Whether names in the namespace, a folded label with its length octet, may exist."""
@@ -63,6 +63,13 @@ class Asked(NamedTuple):
     labels: list[bytes]  # of name, left of the zone, each with its length octet
     origin: Name  # the zone's part of qname, in its case: names made up for the answer end in it
     ttl: int
+    branch: bytes = (
+        SVC  # the label between a namespace and the zone, with its length octet; nothing outside the cluster
+    )
+
+    def service(self, owner: Owner) -> Name:
+        """The name of a Service in the zone asked."""
+        return Name(owner + self.branch + self.origin)
 
 
 class Found(NamedTuple):
@@ -92,6 +99,22 @@ def address_set(name: Name, ttl: int, size: int, octets: bytes) -> RecordSet:
     """The A or AAAA records of a name; at least one address, size octets each, no two alike."""
     rdatas: Sequence[bytes] = (octets,) if len(octets) == size else Packed(octets, size)
     return RecordSet(name, ADDRESS_TYPES[size], ttl, rdatas)
+
+
+def labels_before(name: Name, end: int) -> list[bytes] | None:
+    """The labels before end, each with its length octet; None if end lies within one."""
+    labels = []
+    start = 0
+    while start < end:
+        after = start + name[start] + 1
+        labels.append(name[start:after])
+        start = after
+    return labels if start == end else None
+
+
+def reachable(addresses: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The addresses of 4 or 16 octets that others can reach: those that aren't link-local."""
+    return tuple(each for each in addresses if not _is_link_local(each))
 
 
 def _is_link_local(address: bytes) -> bool:

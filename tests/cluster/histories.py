@@ -24,7 +24,7 @@ from kdns.cluster.objects import (
     Stamp,
     Synced,
 )
-from kdns.zone.entry import Port, pack_slice
+from kdns.zone.entry import Outside, Port, pack_outside, pack_slice
 
 T = TypeVar("T")
 Objects: TypeAlias = dict[Resource, dict[Key, Object]]
@@ -46,6 +46,7 @@ stamps = st.sampled_from([Stamp(uid, version) for uid in ("u1", "u2") for versio
 addresses = st.sampled_from(((), ADDRESSES[:1], ADDRESSES[1:3], ADDRESSES[2:], ADDRESSES[4:]))
 ports = st.sampled_from(((), PORTS[:1], PORTS))
 labels = st.sampled_from(((), (("app", "web"),)))
+outsides = st.sampled_from((b"", b"", pack_outside(Outside(v4=ADDRESSES[0])), pack_outside(Outside(v6=ADDRESSES[-1]))))
 external_names = st.sampled_from(("", "", "", "example.com", "192.0.2.1", "a..b"))
 packed = st.sampled_from(
     [
@@ -57,7 +58,7 @@ packed = st.sampled_from(
 )
 objects: dict[Resource, st.SearchStrategy[Object]] = {
     "namespaces": made(Namespace, namespace_keys, stamps, labels),
-    "services": made(Service, keys, stamps, addresses, st.booleans(), external_names, ports, labels),
+    "services": made(Service, keys, stamps, addresses, st.booleans(), external_names, ports, labels, outsides),
     "endpointslices": made(EndpointSlice, keys, stamps, st.sampled_from(("", "a", "b")), packed, st.integers(0, 3)),
     "pods": made(Pod, keys, stamps, addresses),
 }

@@ -98,7 +98,7 @@ def expected_service(found: object, slices: tuple[bytes, ...], options: CompileO
         return None
     v4, v6 = (b"".join(ip for ip in found.cluster_ips if len(ip) == size) for size in (4, 16))
     target = found.target if kind == Kind.EXTERNAL_NAME else b""
-    return zone.Service(kind, v4, v6, target, found.ports, slices)
+    return zone.Service(kind, v4, v6, target, found.ports, slices, found.outside)
 
 
 every_option = st.builds(CompileOptions, *[st.booleans()] * len(CompileOptions._fields))

@@ -440,8 +440,8 @@ WHOLE = json.dumps(
     {
         "type": "ADDED", "object": {}, "items": [{}], "kind": "Status", "code": 1, "details": {"causes": [{"reason": "a"}]},
         "metadata": META | {"labels": {"kubernetes.io/service-name": "web"}, "annotations": {"a": "b"}, "continue": "x"},
-        "spec": {"type": "ClusterIP", "clusterIPs": ["10.0.0.1"], "ports": [{"port": 80, "name": "http"}]},
-        "addressType": "IPv4", "ports": [{"port": 80}], "status": {"podIPs": [{"ip": "10.0.0.1"}]},
+        "spec": {"type": "ClusterIP", "clusterIPs": ["10.0.0.1"], "externalIPs": ["::1"], "ports": [{"port": 80, "name": "http"}]},
+        "addressType": "IPv4", "ports": [{"port": 80}], "status": {"podIPs": [{"ip": "10.0.0.1"}], "loadBalancer": {"ingress": [{"ip": "10.0.0.1"}, {"hostname": "a.b"}]}},
         "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": True}, "hostname": "a", "targetRef": {"kind": "Pod"}}],
     }
 ).encode()  # fmt: skip
@@ -488,6 +488,6 @@ def read_all_ways(octets: bytes) -> None:
     for resource in get_args(Resource):
         with suppress(DecodeError):
             decode.head(resource, octets)
-        for options in (DecodeOptions(), DecodeOptions(endpoint_pod_names=True, labels=True)):
+        for options in (DecodeOptions(), DecodeOptions(endpoint_pod_names=True, labels=True, outside=True)):
             with suppress(DecodeError):
                 decode.item(resource, octets, options)

@@ -79,7 +79,7 @@ def test_nothing_can_be_missing_at_the_end_or_stand_behind_it(rows: Rows, data: 
             read(wrong)
 
 
-@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda octets: b"kdnssnap\0\1" + octets))
+@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda octets: b"kdnssnap\0\2" + octets))
 def test_any_other_octets_are_no_snapshot(octets: bytes) -> None:
     with pytest.raises(SnapshotError):
         read(octets)
@@ -108,17 +108,17 @@ def test_a_header_that_counts_wrongly_is_found() -> None:
 def test_a_later_format_is_told_from_damage() -> None:
     octets = octets_of(SOME)
     with pytest.raises(SnapshotError) as error:
-        read(octets[:8] + b"\0\2" + octets[10:])
-    assert (error.value.reason, str(error.value)) == ("format", "found format 2 of snapshots, expected 1")
+        read(octets[:8] + b"\0\3" + octets[10:])
+    assert (error.value.reason, str(error.value)) == ("format", "found format 3 of snapshots, expected 2")
 
 
 def test_a_part_larger_than_any_is_not_waited_for() -> None:
     with pytest.raises(SnapshotError, match="found a part of 4294967295 octets"):
-        read(b"kdnssnap\0\1\xff\xff\xff\xff")
+        read(b"kdnssnap\0\2\xff\xff\xff\xff")
 
 
 def test_what_is_no_text_is_damage_even_where_the_digest_is_right() -> None:
-    start = b"kdnssnap\0\1\0\0\0\2\x92\xa3"
+    start = b"kdnssnap\0\2\0\0\0\2\x92\xa3"
     with pytest.raises(SnapshotError, match="can't be read"):
         read(start + hashlib.blake2b(start, digest_size=16).digest())
 
@@ -165,4 +165,4 @@ def test_octets_are_laid_out_as_the_format_says() -> None:
         store.apply(Put(resource, each))
     rows = store.rows(RESOURCES)
     digest = hashlib.blake2b(b"".join(write(header(rows), rows)), digest_size=8).hexdigest()
-    assert (snapshot.FORMAT, digest) == (1, "c89c2375a6a0bcb3")
+    assert (snapshot.FORMAT, digest) == (2, "f38929460c0252ac")

@@ -13,9 +13,11 @@ from kdns.zone.entry import (
     POD_ENTRY,
     Entry,
     Kind,
+    Outside,
     Owner,
     Port,
     namespace_owner,
+    pack_outside,
     pack_service,
     pack_slice,
     pack_zoned,
@@ -45,6 +47,7 @@ class Service:
     target: str = ""
     ports: tuple[PortText, ...] = ()
     slices: tuple[Slice, ...] = ()
+    outside: tuple[str, ...] = ()  # addresses, and names that end in a dot
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,15 @@ def _service(service: Service) -> Entry:
             from_text(service.target) if service.target else b"",
             _ports(service.ports),
             tuple(_slice(one) for one in service.slices),
+            pack_outside(_outside(service.outside)),
         )
     )
+
+
+def _outside(places: tuple[str, ...]) -> Outside:
+    ips = [packed(place) for place in places if not place.endswith(".")]
+    hosts = tuple(from_text(place) for place in places if place.endswith("."))
+    return Outside(b"".join(ip for ip in ips if len(ip) == 4), b"".join(ip for ip in ips if len(ip) == 16), hosts)
 
 
 def _slice(part: Slice) -> bytes:

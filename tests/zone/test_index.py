@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdns.dns.names import from_text
 from kdns.zone.entry import (
     APEX,
     NAMESPACE_ENTRY,
     Entry,
     Kind,
+    Outside,
     Owner,
     Port,
     Service,
@@ -18,10 +20,13 @@ from kdns.zone.entry import (
     has_address,
     is_service,
     namespace_owner,
+    outside_addresses,
+    pack_outside,
     pack_service,
     pack_slice,
     service_owner,
     slice_addresses,
+    unpack_outside,
     unpack_service,
 )
 from kdns.zone.index import Index, RevisionGap
@@ -39,6 +44,12 @@ def slices(size: int, addresses: st.SearchStrategy[bytes]) -> st.SearchStrategy[
     return st.builds(pack_slice, st.just(size), ports, st.lists(st.tuples(addresses, names), max_size=4))
 
 
+places = st.builds(
+    Outside,
+    v4=st.lists(addresses4, max_size=2, unique=True).map(b"".join),
+    v6=st.lists(addresses6, max_size=1).map(b"".join),
+    hosts=st.lists(st.sampled_from([from_text("lb.example.com."), from_text("a.b.")]), max_size=2).map(tuple),
+)
 services = st.builds(
     Service,
     kind=st.sampled_from([Kind.CLUSTER_IP, Kind.HEADLESS, Kind.SLICES_ONLY]),
@@ -46,6 +57,7 @@ services = st.builds(
     v6=st.lists(addresses6, max_size=1).map(b"".join),
     ports=ports,
     slices=st.lists(slices(4, addresses4) | slices(16, addresses6), max_size=3).map(tuple),
+    outside=st.just(b"") | places.map(pack_outside),
 )
 owned = st.dictionaries(
     st.sampled_from([service_owner("n", name) for name in "abcd"]), services.map(pack_service), max_size=4
@@ -71,7 +83,8 @@ def holders(entries: dict[Owner, Entry], address: bytes) -> list[Owner]:
         service = unpack_service(entry)
         ips = [service.v4[i : i + 4] for i in range(0, len(service.v4), 4)]
         ips += [service.v6[i : i + 16] for i in range(0, len(service.v6), 16)]
-        return ips + [a for packed in service.slices for a in slice_addresses(packed)]
+        within = [a for packed in service.slices for a in slice_addresses(packed)]
+        return ips + within + outside_addresses(service.outside)
 
     return sorted(owner for owner, entry in entries.items() if is_service(owner) and address in everything(entry))
 
@@ -86,7 +99,7 @@ def test_patches_lead_to_the_same_index_as_the_image(states: list[dict[Owner, En
         assert index.owners_at(address) == holders(states[-1], address)
 
 
-def reverse_view(entries: dict[Owner, Entry], address: bytes) -> list[tuple[Owner, bool, list[bytes]]]:
+def reverse_view(entries: dict[Owner, Entry], address: bytes) -> list[tuple[Owner, bool, list[bytes], bool]]:
     """All that a PTR answer is made of."""
     view = []
     for owner in holders(entries, address):
@@ -94,7 +107,12 @@ def reverse_view(entries: dict[Owner, Entry], address: bytes) -> list[tuple[Owne
         ips = service.v4 if len(address) == 4 else service.v6
         within = sorted(packed for packed in service.slices if address in slice_addresses(packed))
         view.append(
-            (owner, any(ips[i : i + len(address)] == address for i in range(0, len(ips), len(address))), within)
+            (
+                owner,
+                any(ips[i : i + len(address)] == address for i in range(0, len(ips), len(address))),
+                within,
+                address in outside_addresses(service.outside),
+            )
         )
     return view
 
@@ -135,6 +153,16 @@ def test_an_index_never_loaded_takes_no_patch() -> None:
 @given(services)
 def test_an_entry_unpacks_to_the_service_it_was_packed_from(service: Service) -> None:
     assert unpack_service(pack_service(service)) == service
+
+
+@given(places)
+def test_what_is_outside_unpacks_to_what_was_packed(outside: Outside) -> None:
+    assert unpack_outside(pack_outside(outside)) == outside
+
+
+def test_a_service_with_nothing_outside_pays_nothing() -> None:
+    plain = Service(Kind.CLUSTER_IP, v4=bytes(4))
+    assert pack_service(plain._replace(outside=pack_outside(Outside()))) == pack_service(plain)
 
 
 @given(services, st.sampled_from(EVERY_ADDRESS))

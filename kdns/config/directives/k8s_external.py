@@ -1,24 +1,46 @@
-"""k8s_external: a zone for the addresses that the cluster has outside."""
+"""k8s_external: zones for the addresses that the cluster's Services have outside.
+
+Defaults are CoreDNS 1.14's (plugin/k8s_external).
+"""
 
 from typing import Final
 
-from kdns.config.declarations import Directive, Settings, flag, option, zones
-from kdns.config.domains import ZONE
-from kdns.config.kinds import seconds, text
+from kdns.config.declarations import Directive, Law, Settings, flag, option, zones
+from kdns.config.domains import ZONE, is_reverse
+from kdns.config.kinds import of_text, seconds
 from kdns.config.shapes import spread
 from kdns.dns import names
 from kdns.dns.names import Name
 
 
+def _is_label(text: str) -> str:
+    if (
+        not text
+        or len(text) > names.LABEL_LIMIT
+        or not text.isascii()
+        or not text.strip("-_").replace("-", "").isalnum()
+    ):
+        raise ValueError(text)
+    return text
+
+
 class K8sExternal(Settings):
     """The zones, and how they are answered."""
 
-    zones: tuple[Name, ...] = zones("ZONE", doc="The zones; the server block's by default.")
+    zones: tuple[Name, ...] = zones(
+        "ZONE", doc="The zones, reverse ones and ranges of addresses, too; the server block's by default."
+    )
     ttl_s: int = option("ttl TTL", seconds(0, 3600), default=5, doc="The TTL of all records.")
     apex: str = option(
-        "apex LABEL", text("a label", "dns"), default="dns", doc="The label that the zone's own name server has."
+        "apex LABEL",
+        of_text("a label", _is_label, "dns"),
+        default="dns",
+        doc="The label that the name server is below: ns1.LABEL.ZONE; no namespace of that name is seen.",
     )
-    headless: bool = flag("headless", doc="Headless Services with addresses outside are served, too.")
+    headless: bool = flag(
+        "headless",
+        doc="Services without addresses outside have names for their endpoints, headless ones a name of their own.",
+    )
     fallthrough: tuple[Name, ...] = option(
         "fallthrough [ZONE...]",
         spread(ZONE),
@@ -27,6 +49,16 @@ class K8sExternal(Settings):
         doc="Names of these zones, or of all, that aren't there are asked of the directives behind.",
     )
 
+    @property
+    def origins(self) -> tuple[Name, ...]:
+        """The zones that aren't reverse ones."""
+        return tuple(zone for zone in self.zones if not is_reverse(zone))
+
+    @property
+    def reverse(self) -> tuple[Name, ...]:
+        """The reverse zones."""
+        return tuple(zone for zone in self.zones if is_reverse(zone))
+
 
 DIRECTIVE: Final = Directive(
     K8sExternal,
@@ -34,4 +66,23 @@ DIRECTIVE: Final = Directive(
     doc="Answers SERVICE.NAMESPACE.ZONE with the addresses that a Service has outside the cluster.",
     repeat="last",
     gone={"upstream": "leave it out: names outside are resolved by the server block itself"},
+    differs=(
+        (
+            "A load balancer's host name is a CNAME that stands alone: of several the first counts, and none where there are"
+            " addresses. SRV records lead to all, without additional addresses of host names."
+        ),
+        "X.S.N.Z doesn't exist unless X is an endpoint; CoreDNS gives the Service's addresses for any X.",
+        "Names that only have names below them are there without data (RFC 8020), as _tcp.S.N.Z.",
+        "All records have the TTL of this directive; CoreDNS gives CNAME and SRV that of kubernetes.",
+        "PTR records lead to names in the first zone that isn't a reverse one, as the name server of all reverse zones does.",
+        "ns1 has the server's own addresses where no Service in front of it has any outside; CoreDNS gives none then.",
+        "The serial is that of the cluster: it grows with every change.",
+        "A Service that ignore empty_service leaves out isn't there outside either.",
+    ),
+    laws=(
+        Law(
+            lambda outer: not outer.zones or bool(outer.origins),
+            "found reverse zones alone, expected a zone such as example.org",
+        ),
+    ),
 )

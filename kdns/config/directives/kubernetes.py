@@ -6,7 +6,7 @@ Defaults are CoreDNS 1.14's (plugin/kubernetes).
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from kdns.config.declarations import Directive, Law, Settings, flag, option, zones
-from kdns.config.domains import ZONE
+from kdns.config.domains import ZONE, is_reverse
 from kdns.config.kinds import FilePath, decimal, duration, file, of_text, seconds, text, whole, words
 from kdns.config.labels import Selector, parse
 from kdns.config.shapes import Kind, Shape, many, mapped, record, spread
@@ -18,7 +18,6 @@ PodsMode: TypeAlias = Literal["disabled", "insecure", "verified"]
 
 TTL_S: Final = 5
 TTL_MAX_S: Final = 3600
-_REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
 
 
 class ClientCertificate(NamedTuple):
@@ -143,16 +142,12 @@ class Kubernetes(Settings):
     @property
     def origins(self) -> tuple[Name, ...]:
         """The zones that aren't reverse ones."""
-        return tuple(zone for zone in self.zones if not _is_reverse(zone))
+        return tuple(zone for zone in self.zones if not is_reverse(zone))
 
     @property
     def reverse(self) -> tuple[Name, ...]:
         """The reverse zones."""
-        return tuple(zone for zone in self.zones if _is_reverse(zone))
-
-
-def _is_reverse(zone: Name) -> bool:
-    return any(names.is_below(zone, each) for each in _REVERSE)
+        return tuple(zone for zone in self.zones if is_reverse(zone))
 
 
 DIRECTIVE: Final = Directive(
