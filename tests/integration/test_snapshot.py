@@ -172,6 +172,21 @@ def test_a_folder_of_no_use_is_told_and_does_no_harm(own_lab: Callable[..., Lab]
         assert server.metric("kdns_snapshot_writes_total") == 0
 
 
+def test_what_changed_last_is_saved_at_the_end_whoever_says_stop_twice(
+    own_lab: Callable[..., Lab], tmp_path: Path
+) -> None:
+    lab = own_lab()
+    with serve(lab, tmp_path) as server:
+        saved(server)
+        put(lab, "fresh", "10.98.0.4")
+        server.comes_to(FRESH, "A", {"10.98.0.4"})
+        server.send(signal.SIGTERM)
+        assert server.stop() == 0
+    lab.kill()
+    with serve(lab, tmp_path) as server:
+        assert (server.said(FRESH), extended_errors(server.ask(FRESH))) == ({"10.98.0.4"}, [STALE])
+
+
 def test_a_controller_that_is_replaced_takes_nothing_newer_from_its_workers(
     own_lab: Callable[..., Lab], tmp_path: Path
 ) -> None:
