@@ -32,6 +32,8 @@ from kdns.cluster.targets import Request
 _WATCH_S: Final = (300, 600)  # how long a watch is asked to last, as client-go does
 _LASTED_S: Final = 60.0  # a watch that lived so long came to something, even if nothing happened
 _CLOSED_CAP_S: Final = 5.0  # for watches that end cleanly again and again (K08)
+# Servers that send a bookmark just before they end a watch are within it.
+_UNPROVEN_S: Final = 10.0
 _FAILED_CAP_S: Final = 10.0  # for connections that fail
 _RELIST_SPREAD_S: Final = 2.0  # so that not all who lost their place list at once (K03)
 _RELIST_CAP_S: Final = 30.0  # for lists of which the watch can't go on
@@ -184,6 +186,8 @@ class Reflector:
             self._broke_off("the list's stream ended before all was there", now)
             return
         self._ended(now)
+        if self.freshness is None or now - self.freshness > _UNPROVEN_S:
+            self._mode = _Mode.PROBE  # that the next watch is accepted proves nothing
         self._due = now if self._progressed(now) else now + self._backoff.delay_s(_CLOSED_CAP_S)
 
     def silent(self, now: float) -> None:

@@ -248,8 +248,19 @@ def test_a_list_older_than_what_was_seen_is_taken_once_nothing_else_came_for_ten
     listed(cluster, reflector, 40, WEB, now=20.0)
     assert [len(reset.objects) for reset in cluster.resets] == [1, 1]
     assert reflector.counters.rewinds == 1
-    reflector.closed(99.0)
+    reflector.closed(21.0)
     assert asked(reflector, 99.0) == "resourceVersion=40"
+
+
+def test_a_watch_that_ends_long_after_the_last_proof_of_freshness_has_the_history_compared() -> None:
+    reflector = watching(Cluster(), 1000)
+    reflector.line(bookmark(1001), 60.0)
+    reflector.closed(71.0)
+    probed(reflector, 1001, 71.0)
+    reflector.opened(71.0)
+    assert reflector.freshness == 71.0
+    reflector.closed(81.0)
+    assert asked(reflector, 90.0) == "resourceVersion=1001"
 
 
 def test_a_server_that_only_lagged_is_no_history_that_went_back() -> None:
