@@ -222,23 +222,12 @@ class Reflector:
 
     def reread_came(self, asked: Reread, octets: bytes, now: float) -> Sequence[Delta]:
         """The answer to a reread: the object, or a list of nothing where it is gone."""
-        if not self.rereads.awaited(asked):
+        made = self.rereads.came(asked, octets, self._options, now)
+        if made is None:
             return ()
-        try:
-            items = decode.page(octets).items
-        except DecodeError:
-            self.rereads.failed(asked, now)
-            return ()
-        if not items:
-            self.rereads.forget(asked.key)
-            self.doubts.settled(asked.key, None)
-            return (Drop(self.resource, asked.key),)
-        made = read(self.resource, items[0], self._options)
         if not made.decoded:
             self.counters.undecodable += 1
-            self.rereads.failed(asked, now)
             return ()
-        self.rereads.forget(asked.key)
         self._note(made)
         self.doubts.settled(asked.key, made.object.stamp if made.object else None)
         return (self._delta(asked.key, made.object),)

@@ -1,4 +1,4 @@
-"""Rereads: objects that couldn't be decoded, to be read again one by one beside the watch (K50).
+"""Rereads: objects that couldn't be decoded, or are in doubt, to be read again one by one beside the watch (K27, K50).
 
 Each gets a few tries; after the last its old state simply stays. What the watch or a list
 says meanwhile is newer, and an answer still on its way to us then counts for nothing.
@@ -6,12 +6,15 @@ says meanwhile is newer, and an answer still on its way to us then counts for no
 
 from typing import Final, NamedTuple
 
-from kdns.cluster import targets
+from kdns.cluster import decode, targets
+from kdns.cluster.decode import DecodeError, DecodeOptions
+from kdns.cluster.draft import Item, read
 from kdns.cluster.objects import Key, Resource
 from kdns.cluster.targets import Request
 
 _TRIES: Final = 3
 _PAUSE_S: Final = 5.0
+_NOTHING: Final = Item(None, None, decoded=True)
 NEVER: Final = float("inf")
 
 
@@ -70,6 +73,25 @@ class Rereads:
         """Whether its answer is still of interest."""
         pending = self._pending.get(reread.key)
         return pending is not None and pending.asked == reread.number
+
+    def came(self, reread: Reread, octets: bytes, options: DecodeOptions, now: float) -> Item | None:
+        """The object as it is now, without a head where there is none; if it isn't decoded it will be read once more.
+
+        None where the answer is of no interest any more, or is none.
+        """
+        if not self.awaited(reread):
+            return None
+        try:
+            items = decode.page(octets).items
+        except DecodeError:
+            self.failed(reread, now)
+            return None
+        made = read(self._resource, items[0], options) if items else _NOTHING
+        if made.decoded:
+            self.forget(reread.key)
+        else:
+            self.failed(reread, now)
+        return made
 
     def failed(self, reread: Reread, now: float) -> None:
         """No answer came, or none that can be read."""
