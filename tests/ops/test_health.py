@@ -103,3 +103,9 @@ def test_a_snapshot_past_the_limit_of_staleness_does_not_count() -> None:
     resources = {"services": ResourceState(synced=False, age_s=312.0, snapshot_age_s=312.0)}
     assert readiness([SERVING], resources, max_age_s=300.0, snapshot_counts=True)[0] == 503
     assert readiness([SERVING], resources, max_age_s=600.0, snapshot_counts=True)[0] == 200
+
+
+def test_a_snapshot_that_counts_doesnt_count_once_it_is_older_than_the_limit() -> None:
+    for age_s, status in ((299.0, 200), (301.0, 503)):
+        states = {"services": ResourceState(synced=False, age_s=age_s, snapshot_age_s=age_s)}
+        assert readiness([SERVING], states, max_age_s=300.0, snapshot_counts=True)[0] == status
