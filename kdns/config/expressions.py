@@ -16,6 +16,7 @@ from kdns.config.operations import (
     CLIENT,
     FACTS,
     FUNCTIONS,
+    GROUP,
     LABELS,
     NUMBERS,
     OVER,
@@ -30,10 +31,12 @@ from kdns.config.operations import (
     count,
     element,
     fact,
+    group,
     in_range,
     joined,
     label,
     negation,
+    variable,
 )
 from kdns.config.words import SUFFIXES, ExpressionError, Token, tokens
 
@@ -42,14 +45,20 @@ DEPTH_MAX: Final = 50  # of parentheses and the like
 OPERATORS_MAX: Final = 300
 
 
+# What no variable may be called.
+RESERVED: Final = frozenset(
+    (*FACTS, *FUNCTIONS, *OVER, *SUFFIXES, "incidr", LABELS, GROUP, "true", "false", "nil", "and", "or", "not")
+)
+
+
 class Expression:
-    """A condition. Immutable; equal to any other of the same text."""
+    """A condition, or where named is set also any value. Immutable; equal to any other of the same text."""
 
     __slots__ = ("_parts", "_run", "reads", "text")
 
-    def __init__(self, text: str) -> None:
-        """Raises ExpressionError."""
-        found = _Reading(text).whole()
+    def __init__(self, text: str, *, named: bool = False, condition: bool = True) -> None:
+        """With named, there are variables, and groups of a pattern. Raises ExpressionError."""
+        found = _Reading(text, named=named).whole(condition=condition)
         self.text: Final = text
         self.reads: Final = found.reads  # the facts that decide, and LABELS
         self._run: Final = found.run
@@ -61,6 +70,13 @@ class Expression:
             return self._run(facts, None) is True
         except _UNFIT:
             return False
+
+    def value(self, facts: Facts) -> object:
+        """What it says of the question. Raises ValueError where that isn't anything."""
+        try:
+            return self._run(facts, None)
+        except _UNFIT as error:
+            raise ValueError(f"{self.text}: {error}") from error
 
     def kind(self, facts: Facts) -> tuple[object, ...]:
         """All that the client's address decides: two clients of equal kinds meet the condition with the same questions.
@@ -108,7 +124,8 @@ _SAME: Final[dict[str, str]] = {"||": "or", "&&": "and", "^": "**"}
 class _Reading:
     """A text on its way to functions."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, named: bool) -> None:
+        self._named = named
         if len(text) > LENGTH_MAX:
             raise ExpressionError(f"found {len(text)} characters, expected at most {LENGTH_MAX}", LENGTH_MAX)
         self._tokens = tuple(tokens(text))
@@ -116,11 +133,11 @@ class _Reading:
         self._depth = self._operators = 0
         self._elements: list[Sort] = []  # of the lists that are gone over
 
-    def whole(self) -> Node:
+    def whole(self, *, condition: bool) -> Node:
         node = self._expression()
         if self._token.sort != "end":
             self._unexpected("an operator or the end")
-        if node.sort not in {"truth value", "value"}:
+        if condition and node.sort not in {"truth value", "value"}:
             raise ExpressionError(f"found a {node.sort}, expected true or false", node.position)
         return node
 
@@ -233,6 +250,8 @@ class _Reading:
             return constant("truth value", token.text == "true", token.position)
         if token.text == "nil":
             return constant("nothing", None, token.position)
+        if self._named and token.text not in RESERVED and not self._is("("):
+            return variable(token)
         if not self._is("("):
             call = f': write "{token.text}()"' if token.text in FACTS else ""
             raise ExpressionError(f'found the name "{token.text}", expected a value{call}', token.position)
@@ -249,6 +268,9 @@ class _Reading:
         if token.text == LABELS:
             count(token, arguments, 1, 1)
             return label(token, arguments[0])
+        if token.text == GROUP and self._named:
+            count(token, arguments, 1, 1)
+            return group(token, arguments[0])
         if token.text not in FUNCTIONS:
             known = ", ".join(sorted((*FACTS, *FUNCTIONS, *OVER, "incidr", LABELS)))
             raise ExpressionError(f'found the function "{token.text}", expected one of {known}', token.position)

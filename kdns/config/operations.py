@@ -34,13 +34,15 @@ FACTS: Final[dict[str, Sort]] = {
 }
 CLIENT: Final = "client_ip"
 LABELS: Final = "metadata"  # reads labels; in reads as a fact is
+GROUP: Final = "group"  # reads what a pattern's group fits; as a fact it has the group's number or name behind it
+VARIABLE: Final = "$"  # in front of a variable's name where that is a fact
 
 
 class Facts(Protocol):
     """A question, as far as expressions ask."""
 
-    def fact(self, name: str) -> str | int | bool:
-        """One of FACTS."""
+    def fact(self, name: str) -> object:
+        """One of FACTS; where there are any, a variable ("$ip") or a group ("group:1")."""
         ...
 
     def label(self, name: str) -> str:
@@ -108,6 +110,7 @@ FUNCTIONS: Final[dict[str, _Function]] = {
         ("value",), "whole number", lambda value: len(value.encode() if isinstance(value, str) else value)
     ),
     "lower": _Function(("text",), "text", str.lower),
+    "replace": _Function(("text", "text", "text"), "text", str.replace),
     "split": _Function(("text", "text"), "list", str.split, elements="text"),
     "trim": _Function(("text", "text"), "text", _trimmed, least=1),
     "trimPrefix": _Function(("text", "text"), "text", str.removeprefix),
@@ -158,6 +161,23 @@ def label(token: Token, label: Node) -> Node:
 
     node = joined("text", run, token.position, (label,))
     return node._replace(reads=node.reads | {LABELS}, parts=label.parts)
+
+
+def variable(token: Token) -> Node:
+    """A value that was given a name before."""
+    name = VARIABLE + token.text
+    return Node("value", lambda facts, _item: facts.fact(name), token.position, frozenset((name,)))
+
+
+def group(token: Token, key: Node) -> Node:
+    """What a group of the pattern fits, by its number or name; empty where there is none."""
+    check(key, "text", "whole number")
+
+    def run(facts: Facts, item: Any) -> Any:
+        return facts.fact(f"{GROUP}:{key.run(facts, item)}")
+
+    node = joined("text", run, token.position, (key,))
+    return node._replace(reads=node.reads | {GROUP}, parts=key.parts)
 
 
 def in_range(token: Token, address: Node, network: Node) -> Node:

@@ -20,9 +20,10 @@ from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.steps.apart import apart
 from kdns.steps.around import Around, Samples
-from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, asked_then
+from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, asked_then
 from kdns.steps.leading import continued
 from kdns.steps.lineformat import Labels
+from kdns.steps.view import Asked, Place
 from kdns.zone.entry import STATIC
 
 NAME: Final = "template"
@@ -39,6 +40,8 @@ _ADDRESSES: Final = frozenset((types.A, types.AAAA))
 _TEXT_MAX: Final = 200  # characters of an extended error
 # What isn't in the octets by which a reply is remembered, or changes with time.
 _PERSONAL: Final = frozenset(("Remote", "Message", "Message.Id"))
+# The same of what expressions read.
+_ASKER: Final = frozenset(("bufsize", "client_ip", "id", "port", "proto"))
 _UNFIT: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "no match of the template fits this name"), NAME)
 
 
@@ -50,6 +53,29 @@ class Match(NamedTuple):
     groups: dict[str, str]
 
 
+class _Known:
+    """What expressions may ask of a question that a pattern fits."""
+
+    __slots__ = ("_asked", "_groups", "_variables")
+
+    def __init__(self, request: Request, match: Match, variables: Mapping[str, object], labels: Labels | None) -> None:
+        self._asked = Asked(request.query, request.client, Place(request.transport, "", 0), labels)
+        self._groups = match.groups
+        self._variables = variables
+
+    def fact(self, name: str) -> object:
+        """As Facts.fact."""
+        if name.startswith("$"):
+            return self._variables[name[1:]]
+        if name.startswith("group:"):
+            return self._groups.get(name.removeprefix("group:"), "")
+        return self._asked.fact(name)
+
+    def label(self, name: str) -> str:
+        """As Facts.label."""
+        return self._asked.label(name)
+
+
 class Template:
     """The step of one template."""
 
@@ -58,6 +84,7 @@ class Template:
         "_labels",
         "_owners",
         "_patterns",
+        "_personal",
         "_qclass",
         "_qtype",
         "_sections",
@@ -82,7 +109,9 @@ class Template:
             ("authority", settings.authorities),
         )
         used = {field for line in settings.lines for field in line.template.fields}
-        self._owners = () if used & _PERSONAL else (STATIC,)
+        expressions = (*(each.expression for each in settings.variables), *settings.conditions)
+        self._personal = any(_ASKER & each.reads for each in expressions)
+        self._owners = () if used & _PERSONAL or self._personal else (STATIC,)
         # By family; zone, class and type, of failures section and template as well.
         self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
 
@@ -97,10 +126,32 @@ class Template:
             return apart(rest(request, done), self._zones)
         text = names.to_text(query.name)
         match = self._match(text)
+        variables: dict[str, object] = {}
+        if match is not None and not self._holds(request, match, variables):
+            match = None
         if match is None:
             falls = any(is_below(query.name, each) for each in self._settings.fallthrough)
-            return apart(rest(request, done), self._zones) if falls else _UNFIT
-        return self._answer(request, text, zone, match, done)
+            return self._further(request, rest, done) if falls else _UNFIT
+        return self._answer(request, text, zone, match, variables, done)
+
+    def _holds(self, request: Request, match: Match, variables: dict[str, object]) -> bool:
+        """Whether all conditions hold, given the variables, which it sets; what can't be had holds for nothing."""
+        settings = self._settings
+        if not (settings.variables or settings.conditions):
+            return True
+        known = _Known(request, match, variables, self._labels)
+        try:
+            for each in settings.variables:
+                variables[each.name] = each.expression.value(known)
+        except ValueError:
+            return False
+        return all(each.holds(known) for each in settings.conditions)
+
+    def _further(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
+        """What others say; for nobody else where conditions look at who asks."""
+        if self._personal:
+            return asked_then(_once, rest, request, done)
+        return apart(rest(request, done), self._zones)
 
     def counts_at(self, server: str, _zones: str, view: str) -> Samples:
         """The families coredns_template_*, of a server and view; zone is the template's."""
@@ -126,7 +177,9 @@ class Template:
                 return Match(pattern.text, texts, groups)
         return None
 
-    def _answer(self, request: Request, text: str, zone: Name, match: Match, done: Done) -> Outcome | None:
+    def _answer(
+        self, request: Request, text: str, zone: Name, match: Match, variables: Mapping[str, object], done: Done
+    ) -> Outcome | None:
         settings, query = self._settings, request.query
         said = settings.extended_error
         error = None if said is None else ExtendedError(*said)
@@ -134,7 +187,7 @@ class Template:
         self._counts["coredns_template_matches_total", kind] += 1
         if settings.rcode == types.SERVFAIL:
             return Failed(types.SERVFAIL, error, NAME)
-        scope = _scope(request, text, kind, match, self._labels)
+        scope = {**_scope(request, text, kind, match, self._labels), "Var": variables}
         sections: list[tuple[RecordSet, ...]] = []
         for section, lines in self._sections:
             try:
@@ -177,6 +230,13 @@ def make(settings: Settings, around: Around) -> Template:
     return Template(settings, around.entrance, around.labels)
 
 
+def _once(outcome: Outcome) -> Outcome:
+    """The outcome, which is given to nobody else."""
+    if isinstance(outcome, Answered):
+        return outcome._replace(owners=(), alike=None)
+    return outcome._replace(until=0.0) if isinstance(outcome, Relayed) else outcome
+
+
 def _scope(
     request: Request, text: str, kind: tuple[str, str, str], match: Match, labels: Labels | None
 ) -> Mapping[str, object]:
@@ -193,7 +253,6 @@ def _scope(
         "Match": match.texts,
         "Group": match.groups,
         "Remote": request.client.host,
-        "Var": {},
         "Meta": lambda label: (labels and labels.value(label, query.name)) or "",
         "Question": question,
         "Message": {

@@ -32,7 +32,7 @@ class Place(NamedTuple):
     port: int
 
 
-class _Asked:
+class Asked:
     """What conditions may ask of one question."""
 
     __slots__ = ("client", "labels", "place", "query")
@@ -50,7 +50,7 @@ class _Asked:
         return "" if self.labels is None else self.labels.value(name, self.query.name) or ""
 
 
-_FACTS: Final[dict[str, Callable[[_Asked], str | int | bool]]] = {
+_FACTS: Final[dict[str, Callable[[Asked], str | int | bool]]] = {
     "bufsize": lambda asked: asked.query.payload if asked.place.transport == "udp" else _STREAM_PAYLOAD,
     "class": lambda asked: class_text(asked.query.qclass),
     "client_ip": lambda asked: asked.client.host,
@@ -89,7 +89,7 @@ class Conditions:
 
     def take(self, query: Query, client: Client) -> bool:
         """Whether the question is for the view's server block."""
-        asked = _Asked(query, client, self._place, self._labels)
+        asked = Asked(query, client, self._place, self._labels)
         return all(each.holds(asked) for each in self._all)
 
     def kind(self, host: str) -> tuple[object, ...]:

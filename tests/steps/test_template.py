@@ -240,3 +240,52 @@ def test_a_denial_is_for_other_names_only_if_no_template_may_be_for_one(head: st
     outcome = made.outcome(query("b.c.svc.cluster.local"))
     assert isinstance(outcome, Answered)
     assert (outcome.alike is not None) is alike
+
+
+PRIVATE = template_of(
+    "IN A example",
+    "match ^ip-(?P<ip>[0-9-]+)[.]example[.]$",
+    "var ip replace(group('ip'), '-', '.')",
+    "var whole group(0)",
+    """expr "any(['10.0.0.0/8', '192.168.0.0/16'], incidr(ip, #))" """,
+    "expr whole == name() && group(9) == ''",
+    'answer "{{ .Name }} 60 IN A {{ .Var.ip }}"',
+    "fallthrough",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("ip-10-1-2-3.example", bytes((10, 1, 2, 3))),
+        ("ip-192-168-0-1.example", bytes((192, 168, 0, 1))),
+        ("ip-11-1-2-3.example", None),
+        ("ip-10-1.example", None),
+        ("ip.example", None),
+    ],
+)
+def test_variables_fill_records_and_all_conditions_have_to_hold(name: str, address: bytes | None) -> None:
+    outcome = scene(PRIVATE).outcome(query(name))
+    if address is None:
+        assert not (isinstance(outcome, Answered) and outcome.by == "template")
+    else:
+        assert isinstance(outcome, Answered)
+        assert (outcome.answer.answers[0].rdatas, outcome.owners) == ((address,), (STATIC,))
+
+
+def test_a_variable_that_has_no_value_is_as_if_no_pattern_fitted() -> None:
+    lines = template_of(
+        "IN A", "match ^(.*)$", "var n int(group(1))", 'answer "{{ .Name }} 60 IN A 10.0.0.{{ .Var.n }}"'
+    )
+    assert isinstance(scene(lines).outcome(query("a.example")), Failed)
+
+
+@pytest.mark.parametrize("condition", ["client_ip() == '192.0.2.1'", "port() == '1'", "id() == 1", "proto() == 'udp'"])
+def test_what_depends_on_who_asks_is_for_nobody_else(condition: str) -> None:
+    holds = scene(template_of("IN A", f"expr {condition} or true", 'answer "{{ .Name }} 60 IN A 10.0.0.1"'))
+    outcome = holds.outcome(query("a.example"))
+    assert isinstance(outcome, Answered)
+    assert (len(outcome.answer.answers), outcome.owners) == (1, ())
+    fails = scene(template_of("IN A", f"expr {condition} and false", "fallthrough"))
+    fails.upstream.say = lambda _request: Answered(Answer(), (STATIC,), alike=Elsewhere(named("example"), frozenset()))
+    assert fails.outcome(query("a.example")) == Answered(Answer(), ())

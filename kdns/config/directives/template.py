@@ -1,5 +1,6 @@
 """template: answers made of the question by templates."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kdns.config.declarations import Directive, Law, Settings, argument, option, options, zones
@@ -7,13 +8,14 @@ from kdns.config.domains import ZONE, rcode, record_class, record_type
 from kdns.config.forms import UnfitError
 from kdns.config.kinds import PATTERN, of_text, text, whole
 from kdns.config.patterns import Pattern
-from kdns.config.shapes import Kind, Text, joined, many, record, spread
+from kdns.config.shapes import Kind, Text, many, mapped, record, spread
 from kdns.config.syntax import Token
 from kdns.dns import names, types
 from kdns.dns.names import Name
 from kdns.dns.records import RecordSet
 
-if TYPE_CHECKING:  # the language is imported with the first template
+if TYPE_CHECKING:  # the languages are imported with the first template and expression
+    from kdns.config.expressions import Expression
     from kdns.config.gotemplates import Template as GoTemplate
 
 
@@ -42,7 +44,26 @@ def _line(token: Token) -> Line:
 
 
 _RECORD: Final = Kind("a record as a Go template", _line, "{{ .Name }} 60 IN A 192.0.2.1")
-_EXPRESSION: Final = joined(text("an expression", "true"))
+
+
+def _expression(written: str, *, condition: bool) -> "Expression":
+    """Raises ValueError, which says what was expected and where it wasn't."""
+    from kdns.config.expressions import Expression  # noqa: PLC0415 - as above
+    from kdns.config.words import ExpressionError  # noqa: PLC0415
+
+    try:
+        expression = Expression(written, named=True, condition=condition)
+    except ExpressionError as error:
+        raise ValueError(f"an expression ({error}, at character {error.position + 1})") from error
+    unknown = ", ".join(f"{name}()" for name in sorted(_UNKNOWN & expression.reads))
+    if unknown:
+        raise ValueError(f"an expression of what a template knows, and not of {unknown}")
+    return expression
+
+
+_UNKNOWN: Final = frozenset(("server_ip", "server_port"))
+_VALUE: Final = mapped(text("an expression", "group(1)"), partial(_expression, condition=False))
+_CONDITION: Final = mapped(text("an expression", "type() == 'A'"), partial(_expression, condition=True))
 _UINT16_MAX: Final = 65535
 
 
@@ -50,7 +71,7 @@ class Variable(NamedTuple):
     """A name and what it stands for."""
 
     name: str
-    expression: Text
+    expression: "Expression"
 
 
 class ExtendedError(NamedTuple):
@@ -61,7 +82,9 @@ class ExtendedError(NamedTuple):
 
 
 def _identifier(name: str) -> str:
-    if not (name.isascii() and name.isidentifier()):
+    from kdns.config.expressions import RESERVED  # noqa: PLC0415 - as above
+
+    if not (name.isascii() and name.isidentifier()) or name in RESERVED:
         raise ValueError(name)
     return name
 
@@ -84,11 +107,13 @@ class Template(Settings):
         record(
             Variable,
             name=("NAME", of_text("the name of a variable", _identifier, "n")),
-            expression=("EXPRESSION", _EXPRESSION),
+            expression=("EXPRESSION", _VALUE),
         ),
         doc="A variable for templates, and for the expressions behind it.",
     )
-    conditions: tuple[Text, ...] = options("expr EXPRESSION...", _EXPRESSION, doc="A condition; all have to hold.")
+    conditions: "tuple[Expression, ...]" = options(
+        "expr EXPRESSION...", _CONDITION, doc="A condition; all have to hold."
+    )
     answers: tuple[Line, ...] = option(
         "answer RR...", many(_RECORD), default=(), repeat="each", doc="Records of the answer section."
     )
@@ -126,6 +151,21 @@ def _groups_there(template: Template) -> bool:
     return used <= (known or {"0"})
 
 
+def _used(expression: "Expression") -> set[str]:
+    """The variables that an expression looks at."""
+    return {name[1:] for name in expression.reads if name.startswith("$")}
+
+
+def _variables_there(template: Template) -> bool:
+    names = [each.name for each in template.variables]
+    return all(_used(each.expression) <= set(names[:at]) for at, each in enumerate(template.variables))
+
+
+def _conditions_there(template: Template) -> bool:
+    names = {each.name for each in template.variables}
+    return all(_used(each) <= names for each in template.conditions)
+
+
 def _fields(template: Template) -> set[str]:
     return {field for line in template.lines for field in line.template.fields}
 
@@ -139,7 +179,9 @@ DIRECTIVE: Final = Directive(
     differs=(
         "A record that is the same for every question is read at the start: what is wrong with it is an error then.",
         "Of Go's templates, loops, with, define and variables are errors, and so are functions but those named here.",
-        "var and expr are errors for now.",
+        "server_ip() and server_port() are errors in var and expr; so is what view doesn't have of the language.",
+        "An expr may use each var, also one behind it.",
+        "Where a var or expr can't be had, as of a wrong type, the question may fall through; in CoreDNS it is SERVFAIL.",
         "Names come back in the case in which they were asked for.",
         "Where a CNAME leads out of the answer, the rcode is its target's, unless the template has one but NOERROR.",
         "A template that can't be filled, or gives no record, is SERVFAIL with an extended error that says why.",
@@ -148,7 +190,7 @@ DIRECTIVE: Final = Directive(
     ),
     laws=(
         Law(_groups_there, "found a group in a record, as in .Group.name, that no pattern has"),
-        Law(lambda template: not template.variables, "found var, which kdns doesn't have yet", at="var"),
-        Law(lambda template: not template.conditions, "found expr, which kdns doesn't have yet", at="expr"),
+        Law(_variables_there, "found a variable in var that no var before it sets", at="var"),
+        Law(_conditions_there, "found a variable in expr that no var sets", at="expr"),
     ),
 )
