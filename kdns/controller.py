@@ -20,6 +20,7 @@ from kdns.cluster.counters import REPAIRS
 from kdns.cluster.objects import Resource
 from kdns.config.directives.bare import Loop
 from kdns.config.directives.kubernetes import Kubernetes as KubernetesSettings
+from kdns.config.directives.probes import Ready
 from kdns.config.directives.view import View
 from kdns.config.serving import Serving
 from kdns.config.settings import ManifestSource as ManifestSettings
@@ -38,6 +39,7 @@ from kdns.zone.patch import Image, Patch, encode_patch
 
 # How long a page of metrics waits for the workers' reports.
 _REPORT_S: Final = 0.5
+_READY: Final = 200
 
 _log: Final = structlog.get_logger()
 
@@ -87,6 +89,11 @@ class Controller:
         self.feed = Feed(wish_of(settings), self._publish, self._served)
         self._workers = [Worker() for _ in range(workers)]
         self._leaving = False
+        self._was_ready = False
+        # Whether what has been ready once is looked at again; who limits the age of what is served wants that, too.
+        self._monitors = settings.max_staleness_s > 0 or any(
+            each.monitor == "continuously" for block in settings.servers.blocks for each in block.each(Ready)
+        )
         self._looks_for_loops = any(block.each(Loop) for block in settings.servers.blocks)
         self._unreadable = logs.Repeated("report_unreadable")
 
@@ -181,15 +188,16 @@ class Controller:
             )
             for name, status in self.feed.status().items()
         }
-        return _text(
-            *health.readiness(
-                states,
-                resources,
-                max_age_s=self._settings.max_staleness_s,
-                snapshot_counts=last_known is not None and last_known.counts,
-                verbose="verbose" in query,
-            )
+        status, body = health.readiness(
+            states,
+            resources,
+            max_age_s=self._settings.max_staleness_s,
+            snapshot_counts=last_known is not None and last_known.counts,
+            before=self._was_ready and not self._monitors,
+            verbose="verbose" in query,
         )
+        self._was_ready = self._was_ready or status == _READY
+        return _text(status, body)
 
     def _worker_state(self, worker: Worker) -> health.WorkerState | None:
         if worker.link is None:

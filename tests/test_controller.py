@@ -16,6 +16,7 @@ import structlog
 
 from kdns import __version__
 from kdns.config.directives.kubernetes import Kubernetes
+from kdns.config.directives.probes import Monitor, Ready
 from kdns.config.directives.view import View
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
 from kdns.config.settings import Address
@@ -241,6 +242,20 @@ async def test_ready_once_every_worker_serves_the_index_and_not_while_one_is_gon
         ]
         made.connect(0, Worker(), process=1)
         await made.ready()
+
+
+@pytest.mark.parametrize(("monitor", "status"), [("until-ready", 200), ("continuously", 503)])
+@virtually
+async def test_monitor_says_whether_what_has_been_ready_stays_so(monitor: Monitor, status: int, tmp_path: Path) -> None:
+    block = BLOCK._replace(settings=(Ready(monitor=monitor), *BLOCK.settings))
+    async with scene(tmp_path, workers=1, blocks=(block,)) as made:
+        made.connect(0, Worker())
+        await made.ready()
+        made.links[0].close()
+        await asyncio.sleep(1)
+        assert (await made.page("ready"))[0] == status
+        made.controller.bow_out()
+        assert (await made.page("ready"))[0] == 503
 
 
 @virtually

@@ -64,5 +64,4 @@ def reading_of(every: Sequence[Kubernetes], *, outside: bool = False) -> ReadSet
         outside=outside,
         labels=first.labels,
         namespace_labels=first.namespace_labels,
-        patience_s=max(each.startup_timeout_s for each in every),
     )

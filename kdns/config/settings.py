@@ -70,7 +70,6 @@ class ReadSettings:
     outside: bool = False  # where Services are reached from outside the cluster
     labels: Selector = ()  # that Services, EndpointSlices and Pods have to have
     namespace_labels: Selector = ()  # that Namespaces have to have, or nothing in them exists
-    patience_s: float = 5.0  # how long the start waits for all of it
 
 
 # Where a pod may have a volume for the snapshot.

@@ -41,6 +41,7 @@ def readiness(
     revision: int = 0,
     max_age_s: float = 0.0,
     snapshot_counts: bool = False,
+    before: bool = False,
     verbose: bool = False,
 ) -> tuple[int, str]:
     """Status and body of /ready: 200 once every resource is synced and every worker serves the synced index.
@@ -48,14 +49,14 @@ def readiness(
     None stands for a worker that isn't there or hasn't spoken yet; revision is the least that a worker must have, and
     max_age_s how long ago the last proof of a resource's freshness may be; 0 for any time. With snapshot_counts a
     resource from a snapshot is as good as synced, and the body says so. Where no cluster is read there are no
-    resources, and none is waited for.
+    resources, and none is waited for. With before it has been 200 once, and stays so.
     """
     parts = [
         _resource(name, state, max_age_s, snapshot_counts=snapshot_counts) for name, state in sorted(resources.items())
     ]
     stale = [line for name, state in sorted(resources.items()) if (line := _staleness(name, state, max_age_s))]
     parts += [_worker(number, state, revision) for number, state in enumerate(workers)]
-    ready = bool(workers) and all(fine for fine, _ in parts)
+    ready = before or (bool(workers) and all(fine for fine, _ in parts))
     status, body = (200, f"OK{_age(resources.values())}") if ready else (503, PLUGIN)
     if stale and not verbose:
         body = "\n".join((body, *stale))

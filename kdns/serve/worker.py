@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from kdns.config.directives.kubernetes import STARTUP_S, Kubernetes
 from kdns.config.directives.places import Timeouts, Tls
 from kdns.config.serving import ALL_ADDRESSES, Listener, S, Serving
 from kdns.dns.cookies import SECRET_BYTES, cookie_option
@@ -56,9 +57,6 @@ _LARGE_BYTES: Final = 1 << 20
 _STREAM_LIMITS: Final = StreamLimits()
 # Entries changed between two collections that take everything found so far out of later ones.
 _FREEZE_AFTER: Final = 20_000
-# How long queries wait for the first image, less than the 5 s that clients wait for their first try; then own names are
-# said not to be ready.
-_PATIENCE_S: Final = 3.0
 # How long a worker that was told to stop waits for upstreams and TCP clients.
 _FINISH_S: Final = 4.0
 
@@ -98,6 +96,11 @@ class Worker:
         self.stopped = asyncio.Event()
         self._loaded = asyncio.Event()
         self._settings = settings
+        # How long queries wait for the first image; then own names are said not to be ready.
+        self._patience_s = max(
+            (each.startup_timeout_s for block in settings.servers.blocks for each in block.each(Kubernetes)),
+            default=STARTUP_S,
+        )
         self._loop = loop
         self._responders: list[Responder] = []
         around = Around(
@@ -153,7 +156,7 @@ class Worker:
         """Until there is a zone to answer from: what is asked meanwhile waits in the sockets' queues."""
         stopped = self._loop.create_task(self.stopped.wait())
         loaded = self._loop.create_task(self._loaded.wait())
-        await asyncio.wait((stopped, loaded), timeout=_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((stopped, loaded), timeout=self._patience_s, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         loaded.cancel()
 

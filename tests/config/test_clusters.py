@@ -91,7 +91,7 @@ def test_a_kubeconfig_counts_before_an_endpoint_and_that_before_the_pods_own(
         ({"endpoint_pod_names": True}, ReadSettings(endpoint_pod_names=True)),
         ({"labels": parse("a")}, ReadSettings(labels=parse("a"))),
         ({"namespace_labels": parse("a")}, ReadSettings(namespace_labels=parse("a"))),
-        ({"startup_timeout_s": 1.0}, ReadSettings(patience_s=1.0)),
+        ({"startup_timeout_s": 1.0}, ReadSettings()),
     ],
 )
 def test_what_is_read_is_what_the_directive_says(options: dict[str, object], reading: ReadSettings) -> None:
@@ -100,4 +100,4 @@ def test_what_is_read_is_what_the_directive_says(options: dict[str, object], rea
 
 def test_what_one_directive_needs_is_read_for_all() -> None:
     every = [PLAIN, PLAIN.replaced(pods="verified", startup_timeout_s=9.0), PLAIN.replaced(zonal=True)]
-    assert reading_of(every) == ReadSettings(pods=True, topology=True, patience_s=9.0)
+    assert reading_of(every) == ReadSettings(pods=True, topology=True)

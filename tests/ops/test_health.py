@@ -30,6 +30,11 @@ def test_not_ready_while_a_worker_lacks_the_index(workers: list[WorkerState | No
     assert readiness(workers, SYNCED, revision=7) == (503, "kubernetes")
 
 
+def test_what_was_ready_before_stays_so_and_verbose_says_how_it_is() -> None:
+    assert readiness([None], SYNCED, before=True) == (200, "OK")
+    assert readiness([None], SYNCED, before=True, verbose=True)[1].splitlines()[-1] == "worker 0: not running"
+
+
 def test_not_ready_while_a_resource_is_not_synced() -> None:
     assert readiness([SERVING], SYNCED | {"services": ResourceState(synced=False)}) == (503, "kubernetes")
 

@@ -18,6 +18,8 @@ PodsMode: TypeAlias = Literal["disabled", "insecure", "verified"]
 
 TTL_S: Final = 5
 TTL_MAX_S: Final = 3600
+# Less than the 5 s that clients wait for their first try, which CoreDNS takes.
+STARTUP_S: Final = 3.0
 
 
 class ClientCertificate(NamedTuple):
@@ -135,8 +137,8 @@ class Kubernetes(Settings):
     startup_timeout_s: float = option(
         "startup_timeout DURATION",
         duration(),
-        default=5.0,
-        doc="How long the start waits for the cluster to be read.",
+        default=STARTUP_S,
+        doc="How long questions wait for the cluster to be read when the server starts.",
     )
 
     @property
@@ -182,6 +184,10 @@ DIRECTIVE: Final = Directive(
             " _zone.S.N and pin._zone.S.N, above them, do. Additional addresses aren't narrowed to the zone."
         ),
         "Without apiserver_qps requests aren't slowed down; CoreDNS sends 5 a second.",
+        (
+            "Without startup_timeout the start waits 3 s, not 5, after which clients would have given up. Questions that come"
+            " meanwhile wait and are answered then; CoreDNS opens its port only afterwards."
+        ),
         "Every address of a pod counts in the mode verified, in every spelling; CoreDNS knows the first as it is written.",
     ),
     laws=(

@@ -37,7 +37,7 @@ class Ready(Settings):
         "monitor MODE",
         words(get_args(Monitor)),
         default="until-ready",
-        doc="Whether what has been ready once is asked again.",
+        doc="Whether what has been ready once stays so, or is looked at for each request.",
     )
 
 
@@ -64,7 +64,9 @@ READY: Final = Directive(
     doc="Answers /ready when all that questions need is there.",
     repeat="once",
     differs=(
-        "Every request is answered by how it is then, whatever monitor says: 503 again while a worker is replaced.",
+        "What has been ready once stays so only until the server, or its controller process, starts anew.",
+        "A server that stops, or whose forwarded questions come back to it, isn't ready, whatever monitor says.",
+        "With --ready-max-staleness it is as with continuously.",
     ),
 )
 PROMETHEUS: Final = Directive(
