@@ -5,6 +5,8 @@ variable KDNS_COMPARISON names a file, the counts are added to it, a line of a t
 """
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,10 +20,10 @@ from kdns.diff.verdict import Tally
 from tests.integration import stock, themes
 from tests.integration.abroad import Abroad
 from tests.integration.comparison import ABROAD, every_question
-from tests.integration.coredns import HOW_TO_RUN, Both, program, question, shown, ways
+from tests.integration.coredns import HOW_TO_RUN, Both, Running, program, question, shown, ways
 from tests.integration.listed import PATHS, SERVICE_NAME
 from tests.integration.test_zoo import reference_of, zoo
-from tests.integration.themes import Names, Theme
+from tests.integration.themes import Names, Theme, each
 from tests.integration.upstream import Upstream
 from tests.lab import Lab, seed_script
 from tests.server import ZONE, until
@@ -181,3 +183,52 @@ def _ttls(servers: Both) -> list[int]:
     """The TTL with which each gives www.example.com."""
     (pair,) = servers.pairs([question("www.example.com")])
     return [reply.answer[0].ttl if reply.answer else -1 for reply in (pair.theirs, pair.ours)]
+
+
+# Lines of log and errors
+
+FORMATS: Final = (
+    "log",
+    "log . {combined}",
+    'log . "{remote} {proto} {type} {class} {name} {size} {>bufsize} {>do} {>id} {>opcode} {rcode} {rsize} {>rflags} {/log/type}"',
+    "log . {\n        class denial error\n    }",
+    "log example.com {\n        class success\n    }",
+)
+LOGGED: Final = (
+    *each(
+        "www.example.com alias.example.com nowhere.example.com nosoa.example.com delegated.example.com", "A AAAA TXT"
+    ),
+    *each("servfail.example.com formerr.example.com t.example x.t.example", "A AAAA"),
+)
+# What may differ: ports, durations, and of the flags AA and RA (D10, D16); that causes name the port that asked.
+_EACH_ITS_OWN: Final = (
+    (r"127\.0\.0\.1:\d+(->127\.0\.0\.1:\d+)?", "ADDRESS"),
+    (r"\b\d+(\.\d+)?s\b", "TIME"),
+    (r"\bqr(,aa)?((?:,tc)?(?:,rd)?)(,ra)?", r"qr\2"),
+)
+
+
+@pytest.mark.parametrize("log", FORMATS)
+def test_log_lines(log: str, abroad: Abroad, tmp_path: Path) -> None:
+    template = 'template IN A t.example {\n    answer "{{ .Name }} 60 IN A 192.0.2.1"\n}'
+    theme = Theme("log", f"{log}\nmetadata\n{template}\ncache 30\nforward . {{upstream}}", LOGGED)
+    with both(theme, abroad, tmp_path) as servers:
+        servers.pairs([*ways(theme.names), question("silent.sins.example")])
+        abroad.close()
+        servers.pairs([question("late.example.com")])
+        until(lambda: len(_lines(servers.theirs)) == len(_lines(servers.ours)), within_s=2, why="a line is missing")
+        theirs, ours = (_lines(each) for each in (servers.theirs, servers.ours))
+    assert theirs - ours == ours - theirs == Counter()
+    assert sum(theirs.values()) > 20
+
+
+def _lines(running: Running) -> Counter[str]:
+    """The lines that tell of questions, but for that which asked whether it is there."""
+    lines = running.output.read_text().splitlines()
+    return Counter(_without_its_own(line) for line in lines if re.match(r"\[(INFO|ERROR)\] .*example", line))
+
+
+def _without_its_own(line: str) -> str:
+    for pattern, put in _EACH_ITS_OWN:
+        line = re.sub(pattern, put, line)
+    return line

@@ -40,5 +40,6 @@ DIRECTIVE: Final = Directive(
     "errors [stdout]",
     doc="Logs what goes wrong with questions.",
     repeat="once",
+    differs=("Of two addresses the upstream's alone is named: CoreDNS writes read udp CLIENT:PORT->UPSTREAM:PORT.",),
     accepted={"stacktrace": "an error that nobody foresaw always comes with its trace"},
 )

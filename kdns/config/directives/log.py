@@ -56,6 +56,7 @@ DIRECTIVE: Final = Directive(
     differs=(
         "A single argument with a brace is a format; CoreDNS takes it for a name.",
         "`{rsize}` of a reply that was cut is its size after the cut, and leaves extended errors out.",
+        "`{rsize}` leaves EDNS out; CoreDNS counts it where no cache took it off.",
         "`{size}` is that of the question as it came; CoreDNS leaves out EDNS options that it has taken off.",
         "What is asked again inside, such as the target of a CNAME, leaves no line.",
         "Where nobody reads standard output, lines that it doesn't take are dropped; CoreDNS stops answering.",
