@@ -11,52 +11,114 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import structlog
 
 from kdns.config.directives.places import Tls
 from kdns.config.served import WITHOUT_EFFECT, unserved
-from kdns.config.serving import Serving
+from kdns.config.serving import Servers, Serving
 from kdns.config.settings import SettingsError
 from kdns.config.table import name_of
 from kdns.ops import logs
+from kdns.serve.configuration import FIRST, Attempt, Coming, Configuration
 from kdns.serve.control import ControllerStart, WorkerStart
+from kdns.serve.listening import Listening
 from kdns.serve.pidfile import pidfile
-from kdns.serve.sockets import SlotSockets, address_of, open_ops, open_sockets
-from kdns.serve.supervisor import supervise
+from kdns.serve.sockets import address_of
+from kdns.serve.supervisor import Parts, supervise
 from kdns.serve.tls import context_of
 
 
-def serve(settings: Serving) -> int:
-    """Serves until told to stop; the exit status. Raises SettingsError before anything is served."""
+class Found(Protocol):
+    """A configuration that was read."""
+
+    @property
+    def servers(self) -> Servers | None: ...  # None where it can't be served
+    @property
+    def lines(self) -> tuple[str, ...]: ...  # what is wrong with it
+
+
+class Rereadable(Protocol):
+    """A configuration that can be read again."""
+
+    @property
+    def seen(self) -> str: ...  # config.seen.pack of what was read last
+    @property
+    def digest(self) -> str: ...  # of that
+    def read(self) -> Found: ...
+    def settings(self, servers: Servers) -> Serving: ...
+    def again(self, seen: str) -> Serving: ...
+
+
+def serve(settings: Serving, corefile: Rereadable | None = None) -> int:
+    """Serves until told to stop; the exit status. Raises SettingsError before anything is served.
+
+    Where the settings have come from a corefile, as it was read last, they change with it.
+    """
     logs.configure(settings.log_level, "supervisor")
     log = structlog.get_logger()
     _check_served(settings)
-    settings, slots = _open(settings)
-    ops = open_ops(
-        {f"{page} {address}": address for page, addresses in settings.probes._asdict().items() for address in addresses}
-    )
+    _check_files(settings)
+    configuration = _configuration_of(settings, corefile)
+    listening = Listening(settings.workers)
+    opened = listening.open(configuration)
     if not settings.quiet:
-        log.info(
-            "listening",
-            dns=" ".join(str(listener.address) for listener in settings.servers.listeners),
-            workers=settings.workers,
-            **_places(ops),
-        )
+        dns = " ".join(map(str, opened.listen))
+        log.info("listening", dns=dns, workers=settings.workers, **_places(opened.ops))
     gc.freeze()  # what is imported by now is shared with the children: no collection shall copy its pages
+    settings_of = partial(_settings_of, settings, corefile)
+    parts = Parts(
+        worker=partial(run_worker, settings_of=settings_of),
+        controller=partial(run_controller, settings_of=settings_of),
+        prepare=_prepare_workers,
+        read=None if corefile is None else partial(_attempt, corefile, settings),
+    )
     with pidfile(settings.pidfile):
-        return supervise(
-            slots=slots,
-            ops=ops,
-            run_worker=partial(run_worker, settings=settings),
-            run_controller=partial(run_controller, settings=settings),
-            prepare=_prepare_workers,
-            lameduck_s=settings.lameduck_s,
-            log=log,
-        )
+        return supervise(configuration, listening, parts, log=log)
+
+
+def _configuration_of(settings: Serving, corefile: Rereadable | None) -> Configuration:
+    """What of the settings the supervisor has to know."""
+    listeners = settings.servers.listeners
+    return Configuration(
+        listen=tuple(listener.address for listener in listeners),
+        streams=tuple(listener.address for listener in listeners if listener.scheme == "tls"),
+        ops=tuple(settings.probes.pages().items()),
+        lameduck_s=settings.lameduck_s,
+        digest="" if corefile is None else corefile.digest,
+        seen="" if corefile is None else corefile.seen,
+    )
+
+
+def _settings_of(first: Serving, corefile: Rereadable | None, start: WorkerStart | ControllerStart | Coming) -> Serving:
+    """The settings of a generation, with the ports that 0 became. Raises SettingsError."""
+    settings = first if start.generation == FIRST or corefile is None else corefile.again(start.seen)
+    listeners = tuple(
+        listener._replace(address=address)
+        for listener, address in zip(settings.servers.listeners, start.listen, strict=True)
+    )
+    return replace(settings, servers=settings.servers._replace(listeners=listeners))
+
+
+def _attempt(corefile: Rereadable, before: Serving) -> Attempt:
+    """What comes of the Corefile as it is now: all that the start would look at, so that nothing is left to fail later."""
+    logs.configure(before.log_level, "reader")
+    may_pass = False
+    try:
+        found = corefile.read()
+        if found.servers is None:
+            return Attempt(corefile.seen, None, "\n".join(found.lines))
+        settings = corefile.settings(found.servers)
+        _check_served(settings)
+        may_pass = True
+        _check_files(settings)
+    except SettingsError as error:
+        return Attempt(corefile.seen, None, str(error), may_pass)
+    return Attempt(corefile.seen, _configuration_of(settings, corefile), "\n".join(found.lines))
 
 
 def _check_served(settings: Serving) -> None:
@@ -70,18 +132,11 @@ def _check_served(settings: Serving) -> None:
         raise SettingsError(f"found {', '.join(missing)}, which this version reads and doesn't do; take them out")
 
 
-def _open(settings: Serving) -> tuple[Serving, tuple[SlotSockets, ...]]:
-    """The sockets of all listeners, and the settings with the ports that 0 became."""
-    servers = settings.servers
-    streams = [listener.address for listener in servers.listeners if listener.scheme == "tls"]
-    for block in servers.blocks:
+def _check_files(settings: Serving) -> None:
+    """Raises SettingsError for certificates that can't be used; the next moment they may be there."""
+    for block in settings.servers.blocks:
         for tls in block.each(Tls):
             context_of(tls)
-    opened = open_sockets([listener.address for listener in servers.listeners], settings.workers, streams)
-    listeners = tuple(
-        listener._replace(address=address) for listener, address in zip(servers.listeners, opened.listen, strict=True)
-    )
-    return replace(settings, servers=servers._replace(listeners=listeners)), opened.slots
 
 
 def _places(ops: Mapping[str, socket.socket]) -> dict[str, str]:
@@ -99,25 +154,26 @@ def _prepare_workers() -> None:
     gc.freeze()
 
 
-def run_worker(start: WorkerStart, settings: Serving) -> int:
+def run_worker(start: WorkerStart, settings_of: Callable[[WorkerStart], Serving]) -> int:
     """A worker process; its exit status."""
     from kdns.serve import worker  # noqa: PLC0415 - as above
 
-    return worker.run_worker(start, settings)
+    return worker.run_worker(start, settings_of(start))
 
 
-def run_controller(start: ControllerStart, settings: Serving) -> int:
+def run_controller(start: ControllerStart, settings_of: Callable[[ControllerStart | Coming], Serving]) -> int:
     """The controller process; its exit status.
 
     What only the operator can mend ends the whole server (EX_CONFIG) at its start. Later, workers serve what they
     have, and the next controller may find things mended.
     """
-    from kdns.controller import control  # noqa: PLC0415 - its imports belong to this process alone
-    from kdns.sources.errors import SourceError  # noqa: PLC0415
+    from kdns.sources.errors import SourceError  # noqa: PLC0415 - its imports belong to this process alone
+    from kdns.steward import control  # noqa: PLC0415
 
+    settings = settings_of(start)
     logs.configure(settings.log_level, "controller")
     try:
-        return asyncio.run(control(start, settings))
+        return asyncio.run(control(start, settings, settings_of))
     except (SourceError, SettingsError) as error:
         if start.restarts:
             structlog.get_logger().error("controller_cannot_start", reason=str(error))

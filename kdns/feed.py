@@ -8,6 +8,7 @@ Beside an API server it has a snapshot, where there is a folder for one.
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
@@ -61,8 +62,13 @@ def wish_of(settings: Serving) -> Wish:
 class Feed:
     """The cluster, read and compiled."""
 
-    def __init__(self, wish: Wish, publish: Callable[[Patch], None], served: Callable[[], int]) -> None:
-        """Publish gets each patch, served says the greatest serial that anybody was told before the first."""
+    def __init__(
+        self, wish: Wish, publish: Callable[["Feed", Patch], None], served: Callable[[], int], *, at_work: bool = True
+    ) -> None:
+        """Publish gets each patch, served says the greatest serial that anybody was told before the first.
+
+        One that isn't at work yet has nothing to do with the snapshot: it is that of the feed whose place it is to take.
+        """
         self.wish: Final = wish
         demand = demand_of(wish.reading)
         self.required: Final = frozenset(demand.required)  # resources without which nothing is published
@@ -71,6 +77,9 @@ class Feed:
         self._publish = publish
         self._served = served
         self._told_synced = False
+        self._at_work = asyncio.Event()
+        if at_work:
+            self._at_work.set()
         self.last_known: Final = self._make_last_known(wish, demand)
 
     async def run(self) -> None:
@@ -78,7 +87,16 @@ class Feed:
         if self.last_known is None:
             await self.source.run()
         else:
-            await asyncio.gather(self.source.run(), self.last_known.run())
+            await asyncio.gather(self.source.run(), self._keep(self.last_known))
+
+    def take_over(self) -> None:
+        """It is the one at work from now on."""
+        self._at_work.set()
+
+    async def _keep(self, last_known: LastKnown) -> None:
+        is_late = not self._at_work.is_set()  # others were at work before, and workers have what they had
+        await self._at_work.wait()
+        await last_known.run(gives=not is_late)
 
     def take(self, deltas: Iterable[Delta]) -> None:
         """Compiles what the source says, in one step, and publishes what changed."""
@@ -94,7 +112,7 @@ class Feed:
             )
         if self.last_known is not None:
             self.last_known.published()
-        self._publish(patch)
+        self._publish(self, patch)
 
     def image(self) -> Image | None:
         """All that is published, None before there is anything."""
@@ -120,7 +138,7 @@ class Feed:
                     "snapshot_off", reason="no folder for it", add=f"a volume such as an emptyDir at {STATE_FOLDER}"
                 )
             return None
-        feeding = Feeding(self.compiler, demand, self.status, self._served, self._publish)
+        feeding = Feeding(self.compiler, demand, self.status, self._served, partial(self._publish, self))
         return LastKnown(wish.snapshot, origin_of(wish.source, demand), feeding, _log)
 
     def _make_source(self, source: ClusterSource | ManifestSource | None, demand: Demand) -> Source:

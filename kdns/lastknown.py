@@ -62,11 +62,12 @@ class LastKnown:
         self._stale_since = 0.0  # in the loop's time, while anything is
         self._saver = Saver(Path(settings.folder), origin, self._take, SystemRandom().random, log)
 
-    async def run(self) -> None:
-        """Gives and saves until cancelled; then saves once more."""
+    async def run(self, *, gives: bool = True) -> None:
+        """Gives, unless it is too late for that, and saves until cancelled; then saves once more."""
         self._saver.prepare()
         try:
-            await self._restore()
+            if gives:
+                await self._restore()
             await self._saver.run()
         finally:
             await self._saver.finish()

@@ -142,9 +142,7 @@ class Server:
         """The id of its controller, or of worker-0 and so on, as last started."""
         kind, _, slot = name.partition("-")
         keys = {"slot": slot} if slot else {}
-        started = [line for line in self.events("process_started", **keys) if slot or "slot" not in line]
-        assert kind in {"controller", "worker"}
-        return int(started[-1]["pid"])
+        return int(self.events("process_started", child=kind, **keys)[-1]["pid"])
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

@@ -121,7 +121,7 @@ class Scene:
     def close(self) -> None:
         for link in self.links:
             link.close()
-        for worker in self.controller._workers:
+        for worker in self.controller.crew.workers:
             if worker.link is not None:
                 worker.link.close()
         for sock in self.opened:

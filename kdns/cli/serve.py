@@ -18,7 +18,8 @@ from kdns.config.flags import Flags, Surroundings
 from kdns.config.settings import AUDIT_S, STATE_FOLDER, ManifestSource, SettingsError
 
 _FAILURE: Final = 1
-_STDIN: Final = "-"
+_STDIN: Final = "-"  # of manifests
+_COREFILE_STDIN: Final = "stdin"  # as CoreDNS calls it
 _RESOLV_CONF: Final = Path("/etc/resolv.conf")
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -74,19 +75,21 @@ def serve(**given: Any) -> int:
     The cluster is that of --kubeconfig, or YAML named by --manifests. Without either it is, in a pod,
     the pod's own, and elsewhere that of KUBECONFIG. A port 0 takes a free one.
     """
-    asked = Flags(**given)
+    asked, corefile = Flags(**given), None
     try:
         if asked.conf is not None:
             flags.check_combination(asked)
             from kdns.cli import corefiles  # noqa: PLC0415 - help is quicker without
 
+            corefile = corefiles.Corefile(asked, _surroundings())
             try:
-                found = corefiles.read(asked.conf, flags.port_of(asked))
-            except SettingsError as error:
+                found = corefile.read()
+            except corefiles.UnreadableError as error:
                 return _fail(str(error))
-            if found is None:
+            sys.stderr.write(found.problems)
+            if found.servers is None:
                 return _FAILURE
-            settings = flags.serving_servers(asked, _surroundings(), found)
+            settings = corefile.settings(found.servers)
         else:
             settings, warnings = flags.serving(asked, _surroundings())
             for warning in warnings:
@@ -98,7 +101,7 @@ def serve(**given: Any) -> int:
     from kdns import app  # noqa: PLC0415 - all that serves comes with it
 
     try:
-        return app.serve(settings)
+        return app.serve(settings, corefile if asked.conf != _COREFILE_STDIN else None)
     except SettingsError as error:
         return _fail(str(error))
 

@@ -46,19 +46,24 @@ def ordered(problems: Iterable[Problem], files: Iterable[str]) -> list[Problem]:
     return sorted(problems, key=lambda each: (order.get(each.place.file, len(order)), each.place))
 
 
-def _lines(problem: Problem, lines: Sequence[str]) -> list[str]:
+def said(problem: Problem) -> str:
+    """The problem in one line."""
     hint = f"; {problem.hint}" if problem.hint else ""
-    said = _printable(f"{problem.place}: {problem.severity}: {problem.message}{hint}")
+    return _printable(f"{problem.place}: {problem.severity}: {problem.message}{hint}")
+
+
+def _lines(problem: Problem, lines: Sequence[str]) -> list[str]:
+    told = said(problem)
     number, column = problem.place.line - 1, problem.place.column - 1
     if problem.severity == INFO or not 0 <= number < len(lines) or not 0 <= column <= len(lines[number].rstrip("\r")):
-        return [said]
+        return [told]
     line = lines[number].rstrip("\r")
     start = max(0, column - _SHOWN_MAX // 2) if len(line) > _SHOWN_MAX else 0
     shown = line[start : start + _SHOWN_MAX]
     above = line[start:column]
     width = max(1, min(problem.width, len(shown) - len(above)))
     # A tab below a tab is as wide as that one, whatever that is.
-    return [said, _printable(shown), "".join("\t" if each == "\t" else " " for each in above) + "^" * width]
+    return [told, _printable(shown), "".join("\t" if each == "\t" else " " for each in above) + "^" * width]
 
 
 def _printable(text: str) -> str:

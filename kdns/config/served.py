@@ -52,13 +52,12 @@ STEPS: Final[Mapping[type[Settings], str]] = {
 
 # Read by what listens, answers probes, renders replies, or writes lines.
 _ELSEWHERE: Final = (
-    *(Bind, Bufsize, Debug, Errors, Header, Health, Log, Metadata, Minimal, Nsid, Prometheus, Ready, Root),
+    *(Bind, Bufsize, Debug, Errors, Header, Health, Log, Metadata, Minimal, Nsid, Prometheus, Ready, Reload, Root),
     *(Timeouts, Tls, View),
 )
 # Only make answers come sooner, or spare a restart: a server without them is a server still.
 WITHOUT_EFFECT: Final[Mapping[type[Settings], str]] = {
     Autopath: "this version doesn't go through clients' search path for them",
-    Reload: "this version reads a changed Corefile when it is started again",
 }
 
 

@@ -66,6 +66,10 @@ class Probes(NamedTuple):
     ready: tuple[Address, ...] = ()
     metrics: tuple[Address, ...] = ()
 
+    def pages(self) -> dict[str, Address]:
+        """Each address by the page's name and its own: "health :8080"."""
+        return {f"{page} {address}": address for page, each in self._asdict().items() for address in each}
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:

@@ -42,6 +42,7 @@ def readiness(
     max_age_s: float = 0.0,
     snapshot_counts: bool = False,
     before: bool = False,
+    notes: Sequence[str] = (),
     verbose: bool = False,
 ) -> tuple[int, str]:
     """Status and body of /ready: 200 once every resource is synced and every worker serves the synced index.
@@ -49,7 +50,8 @@ def readiness(
     None stands for a worker that isn't there or hasn't spoken yet; revision is the least that a worker must have, and
     max_age_s how long ago the last proof of a resource's freshness may be; 0 for any time. With snapshot_counts a
     resource from a snapshot is as good as synced, and the body says so. Where no cluster is read there are no
-    resources, and none is waited for. With before it has been 200 once, and stays so.
+    resources, and none is waited for. With before it has been 200 once, and stays so. Notes are further lines that are
+    worth knowing and keep nobody from being ready.
     """
     parts = [
         _resource(name, state, max_age_s, snapshot_counts=snapshot_counts) for name, state in sorted(resources.items())
@@ -61,7 +63,7 @@ def readiness(
     if stale and not verbose:
         body = "\n".join((body, *stale))
     if verbose:
-        body = "".join(f"{line}\n" for line in (body, *(line for _, line in parts)))
+        body = "".join(f"{line}\n" for line in (body, *(line for _, line in parts), *notes))
     return status, body
 
 

@@ -130,6 +130,11 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("kdns_snapshot_writes_total", "counter", "How often it was written."),
     Family("kdns_snapshot_write_failures_total", "counter", "How often that failed."),
     Family("kdns_snapshot_rejected_total", "counter", "Snapshots that weren't used.", ("reason",)),
+    # The configuration
+    Family("coredns_reload_failed_total", "counter", "Configurations that couldn't be taken over."),
+    Family("coredns_reload_version_info", "gauge", "1 for the configuration that is served.", ("hash", "value")),
+    Family("kdns_reloads_total", "counter", "Configurations taken over after the first."),
+    Family("kdns_reload_unreadable_total", "counter", "Looks at the configuration's files that found one gone."),
     # The workers
     Family("kdns_revision", "gauge", "The revision of the zone that is served.", ("worker",)),
     Family("kdns_worker_restarts_total", "counter", "Workers started again after they ended or stood still."),

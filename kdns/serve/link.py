@@ -138,6 +138,11 @@ class WorkerLink(Link):
         for frame in self._follower.start(keeper.index.serial):
             self._send(frame)
 
+    def tell(self) -> None:
+        """Sends a report that nobody has asked for: the last one, as far as the kernel takes it at once."""
+        self._send(Report(self._keeper.report()))
+        self._flush()
+
     def _receive(self, frame: Frame) -> None:
         for action in self._follower.receive(frame):
             match action:

@@ -55,15 +55,17 @@ class Opened(NamedTuple):
     slots: tuple[SlotSockets, ...]
 
 
-def open_sockets(listen: Sequence[Address], workers: int, streams: Container[Address] = ()) -> Opened:
+def open_sockets(
+    listen: Sequence[Address], workers: int, streams: Container[Address] = (), *, shared: bool = False
+) -> Opened:
     """The sockets of each slot; all slots have the same addresses and, where port 0 was asked, the same free port.
 
     At addresses among streams there is TCP alone. Host "" is every address of the machine: a
     socket for each family, so that what comes in says by its socket which one it is of. Raises SettingsError, with everything closed again,
-    if one can't be had.
+    if one can't be had. With shared, sockets that allow it may have the port already.
     """
     with ExitStack() as opened:
-        firsts = [_open_firsts(address, opened, _KINDS[address in streams :]) for address in listen]
+        firsts = [_open_firsts(address, opened, _KINDS[address in streams :], shared=shared) for address in listen]
         places = [_share(first, workers, opened) for group in firsts for first in group]
         opened.pop_all()
     bound = (Address(asked.host, address_of(group[0]).port) for asked, group in zip(listen, firsts, strict=True))
@@ -77,16 +79,16 @@ def _slot(sockets: Sequence[socket.socket]) -> SlotSockets:
     )
 
 
-def open_ops(addresses: Mapping[str, Address]) -> dict[str, socket.socket]:
+def open_ops(addresses: Mapping[str, Address], *, shared: bool = False) -> dict[str, socket.socket]:
     """A listening TCP socket for each address, under the same key; one of both families for host "".
 
-    Raises SettingsError.
+    Shared is as for open_sockets. Raises SettingsError.
     """
     with ExitStack() as opened:
         sockets = {}
         for name, address in addresses.items():
             place = address._replace(host=_every_address()[-1]) if address.host == "" else address
-            sockets[name] = _open(place, socket.SOCK_STREAM, opened, both=address.host == "")
+            sockets[name] = _open(place, socket.SOCK_STREAM, opened, shared=shared, both=address.host == "")
             _listen(sockets[name], address)
         opened.pop_all()
     return sockets
@@ -97,12 +99,14 @@ def address_of(sock: socket.socket) -> Address:
     return Address(*sock.getsockname()[:2])
 
 
-def _open_firsts(address: Address, opened: ExitStack, kinds: Sequence[socket.SocketKind]) -> list[socket.socket]:
+def _open_firsts(
+    address: Address, opened: ExitStack, kinds: Sequence[socket.SocketKind], *, shared: bool
+) -> list[socket.socket]:
     """A socket of each kind on one port, for each family that the address is of."""
     for _ in range(_TRIES if address.port == 0 else 1):
         with ExitStack() as tried:
             try:
-                firsts = _open_all(address, tried, kinds)
+                firsts = _open_all(address, tried, kinds, shared=shared)
             except PortTakenError:
                 if address.port:
                     raise
@@ -112,12 +116,14 @@ def _open_firsts(address: Address, opened: ExitStack, kinds: Sequence[socket.Soc
     raise SettingsError(f"listen on {address}: no port is free for both UDP and TCP ({_TRIES} tried)")
 
 
-def _open_all(address: Address, opened: ExitStack, kinds: Sequence[socket.SocketKind]) -> list[socket.socket]:
+def _open_all(
+    address: Address, opened: ExitStack, kinds: Sequence[socket.SocketKind], *, shared: bool
+) -> list[socket.socket]:
     firsts: list[socket.socket] = []
     port = address.port
     for host in _every_address() if address.host == "" else (address.host,):
         for kind in kinds:
-            sock = _open(Address(host, port), kind, opened)
+            sock = _open(Address(host, port), kind, opened, shared=shared)
             port = address_of(sock).port
             firsts.append(sock)
     return firsts

@@ -1,8 +1,7 @@
-"""The supervisor: forks the controller and the workers, watches them, replaces them, and ends them.
+"""The supervisor: keeps a controller and a worker for each slot at work, replaces them, and ends them.
 
-One thread, no event loop, nothing of DNS: what it must never do is fail or wait. Children
-are forked without exec, so they share the pages of all that was imported before, and the
-sockets they are handed stay open here: nothing queued in one is lost with its process.
+One thread, no event loop, nothing of DNS: what it must never do is fail or wait. It stays the same process for ever, and
+so does its controller while nothing happens to it; workers are exchanged with the configuration (reloading).
 
 Each pair of living controller and worker gets a fresh socket pair for its channel, one end
 to each and none kept here, so that EOF on a channel means that the other is gone. How
@@ -10,374 +9,292 @@ children hear of that, and are heard, is control's to say.
 """
 
 import os
-import selectors
 import signal
 import socket
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Final, NoReturn, Protocol, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Final
 
-from kdns.serve.control import RENEW, Control, ControllerStart, WorkerStart, hand
+from kdns.serve.configuration import FIRST, Attempt, Configuration, News
+from kdns.serve.control import CANNOT, CHANGED, CHANNEL, ControllerStart, Order, WorkerStart, hand
+from kdns.serve.listening import Listening, Opened
+from kdns.serve.reloading import Generation, Reloading
+from kdns.serve.seats import Child, Limits, Log, Run, Seat, Staff
 from kdns.serve.signals import LAMEDUCK, Signals
-from kdns.serve.sockets import SlotSockets
 
 # A channel that ends as soon as it begins is renewed no more often than this.
 _RENEW_S: Final = 1.0
-# Waking later than asked by this much means that this process was kept from running, and the others may have been.
-_LATE_S: Final = 0.5
-
-
-class Log(Protocol):
-    """What of a structlog logger is used here."""
-
-    def info(self, event: str, **keys: object) -> object: ...
-    def warning(self, event: str, **keys: object) -> object: ...
-    def error(self, event: str, **keys: object) -> object: ...
-    def exception(self, event: str, **keys: object) -> object: ...
+_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long is too long, in seconds of the clock."""
+class Parts:
+    """What the processes run."""
 
-    worker_silence_s: float = 3.0  # without a beat, since its start or its last one
-    controller_silence_s: float = 10.0
-    stop_s: float = 5.0  # from SIGTERM to SIGKILL, for all together
-    settled_s: float = 10.0  # who lived this long is replaced without delay
-    delay_s: float = 0.05  # before the second replacement in a row, doubled for each further one
-    delay_max_s: float = 1.0
-    clock: Callable[[], float] = time.monotonic
+    worker: Callable[[WorkerStart], int]
+    controller: Callable[[ControllerStart], int]
+    # Called once, between the first controller's start and the workers': what it imports all workers share, while the
+    # controller is at work already.
+    prepare: Callable[[], None] = lambda: None
+    read: Callable[[], Attempt] | None = None  # reads the configuration again; None where that makes no sense
 
 
 def supervise(
-    *,
-    slots: Sequence[SlotSockets],
-    ops: Mapping[str, socket.socket],
-    run_worker: Callable[[WorkerStart], int],
-    run_controller: Callable[[ControllerStart], int],
-    prepare: Callable[[], None] = lambda: None,
-    lameduck_s: float = 0.0,
-    limits: Limits = Limits(),
-    log: Log,
+    configuration: Configuration, listening: Listening, parts: Parts, *, limits: Limits = _LIMITS, log: Log
 ) -> int:
     """Runs a controller and a worker per slot until told to stop; returns the exit status.
 
-    SIGTERM, SIGINT: for lameduck_s all goes on, but the controller gets LAMEDUCK and says that
-    it isn't ready; then the workers get SIGTERM, then the controller, and have stop_s together;
+    What the configuration listens on has been opened. SIGTERM, SIGINT: for lameduck_s all goes on, but the controller gets
+    LAMEDUCK and says that it isn't ready; then the workers get SIGTERM, then the controller, and have stop_s together;
     0. A second SIGINT: 2, at once. SIGQUIT: 0, at once. A child that exits with EX_CONFIG
-    says that starting it again is of no use: all are stopped as by SIGTERM; 1. SIGHUP and
-    SIGUSR1 are ignored. prepare is called once, between the first controller's start and the
-    workers': what it imports all workers share, while the controller is at work already. Only the main thread of a process without others may call this.
+    says that starting it again is of no use: all are stopped as by SIGTERM; 1. SIGUSR1: the configuration is read again.
+    SIGHUP is ignored. Only the main thread of a process without others may call this.
     """
-    seats = [
-        _Seat("worker", slot, limits.worker_silence_s, (*own.udp, *own.tcp), _worker(slot, own, run_worker))
-        for slot, own in enumerate(slots)
-    ]
-
-    def control(sock: socket.socket, restarts: int) -> int:
-        return run_controller(ControllerStart(ops, sock, len(slots), restarts))
-
-    controller = _Seat("controller", None, limits.controller_silence_s, tuple(ops.values()), control)
     with Signals() as signals:
-        return _Supervisor(controller, seats, limits, log, signals, prepare, lameduck_s).run()
+        staff = Staff(limits, log, signals, lambda: listening.sockets)
+        return _Supervisor(configuration, listening, parts, staff, signals).run()
 
 
-# What a child does with its control socket, how many predecessors it had; its exit status.
-_Run: TypeAlias = Callable[[socket.socket, int], int]
-
-
-def _worker(slot: int, own: SlotSockets, run_worker: Callable[[WorkerStart], int]) -> _Run:
-    return lambda control, _: run_worker(WorkerStart(slot, own.udp, own.tcp, control))
-
-
-@dataclass(slots=True)
-class _Child:
-    """A living process."""
-
-    pid: int
-    control: socket.socket
-    started: float
-    heard: float  # when it was last known to make progress
-
-
-@dataclass(slots=True, eq=False)
-class _Seat:
-    """A place that always has a process, but for the pause before a replacement."""
-
-    name: str
-    slot: int | None
-    silence_s: float
-    sockets: tuple[socket.socket, ...]
-    run: _Run
-    child: _Child | None = None
-    due: float = 0.0  # when the next one starts, while there is no child
-    failures: int = 0  # in a row
-    restarts: int = 0  # in all
-    joined: float = 0.0  # when it last got a channel
-    renew: bool = False  # whether it needs another one
-
-    @property
-    def keys(self) -> dict[str, object]:
-        """How logs name it."""
-        return {"child": self.name} if self.slot is None else {"child": self.name, "slot": self.slot}
-
-    def pause(self, lived_s: float, limits: Limits) -> float:
-        """The seconds to wait after the child has died, having lived so long."""
-        self.failures = 1 if lived_s >= limits.settled_s else min(self.failures + 1, 32)
-        return 0.0 if self.failures == 1 else min(limits.delay_max_s, limits.delay_s * 2 ** (self.failures - 2))
-
-
-@dataclass(slots=True)
 class _Supervisor:
     """The loop of supervise."""
 
-    controller: _Seat
-    workers: list[_Seat]
-    limits: Limits
-    log: Log
-    signals: Signals
-    prepare: Callable[[], None]
-    lameduck_s: float = 0.0
-    prepared: bool = False
-    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
-    interrupts: int = 0
-    stop_at: float | None = None  # while the time of lameduck runs
-    stopping: bool = False
-    controller_told: bool = False  # of that
-    kill_at: float | None = None  # while it is stopping and nobody was killed yet
-    status: int = 0  # to return in the end
-    now: float = 0.0  # read once a turn, after the wait, so that no time passes unseen
+    def __init__(
+        self, configuration: Configuration, listening: Listening, parts: Parts, staff: Staff, signals: Signals
+    ) -> None:
+        self._parts = parts
+        self._staff = staff
+        self._signals = signals
+        self._limits = staff.limits
+        self._log = staff.log
+        self._slots = listening.workers
+        self.current = self.make(FIRST, configuration, listening.open(configuration))
+        pages = tuple(self.current.opened.ops.values())
+        self.controller = Seat("controller", None, self._limits.controller_silence_s, pages, self._run_controller)
+        news = News(digest=configuration.digest, seen=configuration.seen if parts.read is not None else "")
+        self._reloading = Reloading(self, listening, parts.read, self._limits, self._log, news)
+        self._leaving: dict[Seat, float] = {}  # who goes with a configuration, and when they have to be gone
+        self._prepared = False
+        self._interrupts = 0
+        self._stop_at: float | None = None  # while the time of lameduck runs
+        self._stopping = False
+        self._controller_told = False  # of that
+        self._kill_at: float | None = None  # while it is stopping and nobody was killed yet
+        self._status = 0  # to return in the end
 
     @property
-    def seats(self) -> list[_Seat]:
-        # The controller first: what it does at its start takes longest.
-        return [self.controller, *self.workers]
-
-    @property
-    def living(self) -> list[tuple[_Seat, _Child]]:
-        return [(seat, seat.child) for seat in self.seats if seat.child is not None]
+    def now(self) -> float:
+        """The clock of this turn."""
+        return self._staff.now
 
     def run(self) -> int:
-        self.now = self.limits.clock()
-        self.selector.register(self.signals.reader, selectors.EVENT_READ)
+        """All of it, to the end."""
         try:
-            while not self.stopping or self.living:
+            while not self._stopping or self._staff.living:
                 self._fill()
-                self._wait()
+                for _, word in self._staff.wait(self._next_due()):
+                    self._heed(word)
                 if self._obey():
-                    return self.status
-                self._reap()
-                self._kill_silent()
-                self._stop_further()
+                    return self._status
+                for seat, child, code in self._staff.dead():
+                    self._bury(seat, child, code)
+                if not self._stopping:
+                    self._staff.kill_silent()
+                    self._reloading.turn()
+                self._kill_late()
         finally:
-            self._kill_all()
-            self.selector.close()
-        return self.status
+            self._staff.close()
+        return self._status
+
+    # What the reloading asks of its house
+
+    def make(self, number: int, configuration: Configuration, opened: Opened) -> Generation:
+        """A generation's seats, all of them empty."""
+        made = Generation(number, configuration, opened, [])
+        for slot, own in enumerate(opened.slots):
+            sockets = (*own.udp, *own.tcp)
+            run = self._worker(made, slot)
+            made.workers.append(Seat("worker", slot, self._limits.worker_silence_s, sockets, run, number))
+        return made
+
+    def start(self, seat: Seat) -> bool:
+        """Starts a process for the seat, and gives it the channels that it is due."""
+        if not self._staff.start(seat):
+            return False
+        for worker in self._workers if seat is self.controller else [seat]:
+            self._join(worker)
+        return True
+
+    def dismiss(self, seats: list[Seat]) -> None:
+        """Ends at once who has nothing to finish."""
+        self._staff.signal(seats, signal.SIGKILL)
+        self._leave(seats, inf)
+
+    def take_over(self, coming: Generation) -> None:
+        """The generation is the one that is kept at work from now on; who was before finishes what was begun."""
+        old, self.current = self.current, coming
+        self.controller.sockets = tuple(coming.opened.ops.values())
+        self._staff.signal(old.workers, signal.SIGTERM)
+        self._leave(old.workers, self.now + self._limits.stop_s)
+
+    def _leave(self, seats: list[Seat], at: float) -> None:
+        self._leaving |= {seat: at for seat in seats if seat.child is not None}
+
+    # Who is at work
+
+    @property
+    def _workers(self) -> list[Seat]:
+        """Of the generation at work, and of the one that gets ready."""
+        coming = self._reloading.coming
+        return [*self.current.workers, *(coming.workers if coming is not None else ())]
+
+    def _worker(self, generation: Generation, slot: int) -> Run:
+        def run(control: socket.socket, _restarts: int) -> int:
+            own, number = generation.opened.slots[slot], generation.number
+            seen, listen = generation.configuration.seen, generation.opened.listen
+            at_once = generation is self.current
+            return self._parts.worker(WorkerStart(slot, own.udp, own.tcp, control, number, seen, listen, at_once))
+
+        return run
+
+    def _run_controller(self, control: socket.socket, restarts: int) -> int:
+        current = self.current
+        start = ControllerStart(
+            ops=current.opened.ops,
+            control=control,
+            workers=self._slots,
+            restarts=restarts,
+            generation=current.number,
+            seen=current.configuration.seen,
+            listen=current.opened.listen,
+            news=self._reloading.news,
+        )
+        return self._parts.controller(start)
 
     def _fill(self) -> None:
         """Starts who is due and gives channels to whom they are due."""
-        if self.stopping:
+        if self._stopping:
             return
-        for seat in self.seats:
+        # The controller first: what it does at its start takes longest.
+        for seat in (self.controller, *self.current.workers):
             if seat.child is None and seat.due <= self.now:
-                if seat is not self.controller and not self.prepared:
-                    self.prepared = True
-                    self.prepare()
-                self._start(seat)
-        for seat in self.workers:
+                if seat is not self.controller and not self._prepared:
+                    self._prepared = True
+                    self._parts.prepare()
+                self.start(seat)
+        for seat in self._workers:
             if self._may_renew(seat) and seat.joined + _RENEW_S <= self.now:
                 self._join(seat)
 
-    def _start(self, seat: _Seat) -> None:
-        try:
-            seat.child = self._fork(seat)
-        except OSError as error:  # no more processes, memory or descriptors: that may pass
-            self.log.warning("process_not_started", **seat.keys, reason=error.strerror)
-            seat.due = self.now + seat.pause(0.0, self.limits)
-            return
-        self.selector.register(seat.child.control, selectors.EVENT_READ, seat)
-        self.log.info("process_started", **seat.keys, pid=seat.child.pid, restarts=seat.restarts)
-        for worker in self.workers if seat is self.controller else [seat]:
-            self._join(worker)
-
-    def _fork(self, seat: _Seat) -> _Child:
-        """A new process for the seat. Raises OSError, and leaves nothing behind then."""
-        sys.stdout.flush()  # what is buffered would be written by both
-        sys.stderr.flush()
-        with ExitStack() as opened:
-            ours, theirs = socket.socketpair()
-            opened.enter_context(ours)
-            with theirs, self.signals.held():
-                pid = os.fork()
-                if pid == 0:
-                    self._be_child(seat, ours, theirs)
-            opened.pop_all()
-        ours.setblocking(False)
-        return _Child(pid, ours, self.now, self.now)
-
-    def _be_child(self, seat: _Seat, ours: socket.socket, theirs: socket.socket) -> NoReturn:
-        """The rest of a forked process' life."""
-        status = 1
-        try:
-            self.signals.leave()
-            self.selector.close()
-            ours.close()
-            for other in self.seats:
-                if other.child is not None:
-                    other.child.control.close()
-                if other is not seat:
-                    for sock in other.sockets:
-                        sock.close()
-            status = seat.run(theirs, seat.restarts)
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(end.code is not None)
-        except BaseException:  # the root of a process; what is below on its stack is the supervisor's
-            self.log.exception("process_failed", **seat.keys)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-
-    def _join(self, seat: _Seat) -> None:
+    def _join(self, seat: Seat) -> None:
         """Gives a worker and the controller the ends of a fresh channel, if both live."""
         if seat.slot is None or seat.child is None or self.controller.child is None:
             return
         seat.joined = self.now
-        seat.renew = not _connect(self.controller.child, seat.child, seat.slot, seat.restarts)
+        order = Order(CHANNEL, seat.slot, seat.restarts, seat.generation)
+        seat.renew = not _connect(self.controller.child, seat.child, order)
 
-    def _may_renew(self, seat: _Seat) -> bool:
+    def _may_renew(self, seat: Seat) -> bool:
         return seat.renew and seat.child is not None and self.controller.child is not None
 
-    def _wait(self) -> None:
-        """Until something happens or is due."""
-        due = self._next_due()
-        timeout = None if due is None else max(0.0, due - self.now)
-        ready = self.selector.select(timeout)
-        before, self.now = self.now, self.limits.clock()
-        if timeout is not None and (late := self.now - before - timeout) > _LATE_S:
-            self.log.warning("supervisor_was_kept_waiting", late_s=round(late, 3))
-            for _, child in self.living:
-                child.heard = self.now
-        for key, _ in ready:
-            if isinstance(key.data, _Seat):
-                self._hear(key.data)
-
     def _next_due(self) -> float | None:
-        if self.stopping:
-            return self.kill_at
-        moments = [child.heard + seat.silence_s for seat, child in self.living]
-        moments += [] if self.stop_at is None else [self.stop_at]
-        moments += [seat.due for seat in self.seats if seat.child is None]
-        moments += [seat.joined + _RENEW_S for seat in self.workers if self._may_renew(seat)]
-        return min(moments)
+        moments = list(self._leaving.values())
+        if self._stopping:
+            moments += [] if self._kill_at is None else [self._kill_at]
+        else:
+            moments += [child.heard + seat.silence_s for seat, child in self._staff.living]
+            moments += [] if self._stop_at is None else [self._stop_at]
+            moments += [seat.due for seat in (self.controller, *self.current.workers) if seat.child is None]
+            moments += [seat.joined + _RENEW_S for seat in self._workers if self._may_renew(seat)]
+            moments.append(self._reloading.due)
+        due = min(moments, default=inf)
+        return None if due == inf else due
 
-    def _hear(self, seat: _Seat) -> None:
-        """Reads what a child has sent."""
-        if seat.child is None:
-            return
-        try:
-            octets = seat.child.control.recv(4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            octets = b""
-        if not octets:  # it ends, or will be silent from now on
-            self.selector.unregister(seat.child.control)
-            return
-        seat.child.heard = self.now
-        seat.renew = seat.renew or RENEW in octets
+    def _heed(self, word: bytes) -> None:
+        """Acts on what the controller says; what workers say the staff has noted."""
+        if word == CHANGED:
+            self._reloading.ask(forced=False)
+        elif word.startswith(CANNOT):
+            self._reloading.cannot(word.removeprefix(CANNOT).decode(errors="replace"))
 
     def _obey(self) -> bool:
         """Acts on the signals that came; whether to return at once."""
-        for number in self.signals.read():
+        for number in self._signals.read():
             if number == signal.SIGQUIT:
-                self.status = 0
+                self._status = 0
                 return True
             if number == signal.SIGINT:
-                self.interrupts += 1
-                if self.interrupts > 1:
-                    self.status = 2
+                self._interrupts += 1
+                if self._interrupts > 1:
+                    self._status = 2
                     return True
             if number in {signal.SIGINT, signal.SIGTERM}:
                 self._bow_out()
-        if self.stop_at is not None and self.now >= self.stop_at:
+            if number == signal.SIGUSR1:
+                self._reloading.ask(forced=True)
+        if self._stop_at is not None and self.now >= self._stop_at:
             self._stop(0)
         return False
 
+    # The end
+
     def _bow_out(self) -> None:
         """Stops once those who send questions have had time to hear that they should go elsewhere."""
-        if self.stopping or self.stop_at is not None:
+        if self._stopping or self._stop_at is not None:
             return
-        if not self.lameduck_s:
+        self._reloading.end()
+        lameduck_s = self.current.configuration.lameduck_s
+        if not lameduck_s:
             self._stop(0)
             return
-        self.log.info("lameduck", seconds=self.lameduck_s)
-        self.stop_at = self.now + self.lameduck_s
-        if self.controller.child is not None:
-            os.kill(self.controller.child.pid, LAMEDUCK)
+        self._log.info("lameduck", seconds=lameduck_s)
+        self._stop_at = self.now + lameduck_s
+        self._staff.signal([self.controller], LAMEDUCK)
 
     def _stop(self, status: int) -> None:
         """Begins to stop: the workers first, since the controller is who says how they are."""
-        if self.stopping:
+        if self._stopping:
             return
-        self.log.info("stopping", deadline_s=self.limits.stop_s)
-        self.stopping = True
-        self.status = status
-        self.kill_at = self.now + self.limits.stop_s
-        for seat, child in self.living:
-            if seat is not self.controller:
-                os.kill(child.pid, signal.SIGTERM)
+        self._reloading.end()
+        self._log.info("stopping", deadline_s=self._limits.stop_s)
+        self._stopping = True
+        self._status = status
+        self._kill_at = self.now + self._limits.stop_s
+        self._staff.signal(self.current.workers, signal.SIGTERM)
 
-    def _stop_further(self) -> None:
-        """Once the workers are gone the controller is told; when time is up nobody is."""
-        if self.kill_at is None:
+    def _kill_late(self) -> None:
+        """Kills whose time to leave is up. While all stop, the controller is told once the workers are gone."""
+        late = [seat for seat, at in self._leaving.items() if self.now >= at]
+        self._kill(late)
+        self._leave(late, inf)
+        if self._kill_at is None:
             return
-        if self.now >= self.kill_at:
-            for seat, child in self.living:
-                self.log.warning("process_killed_at_stop", **seat.keys, pid=child.pid)
-            self._kill_all()
-            self.kill_at = None
-        elif self.controller.child is not None and len(self.living) == 1 and not self.controller_told:
-            self.controller_told = True
-            os.kill(self.controller.child.pid, signal.SIGTERM)
+        if self.now >= self._kill_at:
+            self._kill([seat for seat, _ in self._staff.living])
+            self._kill_at = None
+        elif [seat for seat, _ in self._staff.living] == [self.controller] and not self._controller_told:
+            self._controller_told = True
+            self._staff.signal([self.controller], signal.SIGTERM)
 
-    def _kill_all(self) -> None:
-        for _, child in self.living:
-            os.kill(child.pid, signal.SIGKILL)
+    def _kill(self, seats: list[Seat]) -> None:
+        for seat in seats:
+            if seat.child is not None:
+                self._log.warning("process_killed_at_stop", **seat.keys, pid=seat.child.pid)
+        self._staff.signal(seats, signal.SIGKILL)
 
-    def _reap(self) -> None:
-        """Takes note of all who have ended, those included that an orphan's end left to process 1."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            for seat, child in self.living:
-                if child.pid == pid:
-                    self._bury(seat, child, os.waitstatus_to_exitcode(status))
-
-    def _bury(self, seat: _Seat, child: _Child, code: int) -> None:
-        """Clears the place of a child that has ended, and says when the next one starts."""
-        seat.child = None
-        if child.control in self.selector.get_map():
-            self.selector.unregister(child.control)
-        child.control.close()
-        if self.stopping:
+    def _bury(self, seat: Seat, child: Child, code: int) -> None:
+        """Says when the next one starts in the place of a child that has ended."""
+        if self._leaving.pop(seat, None) is not None or self._stopping or self._reloading.ended(seat, code):
             return
         if code == os.EX_CONFIG:
-            self.log.error("process_gave_up", **seat.keys, pid=child.pid)
+            self._log.error("process_gave_up", **seat.keys, pid=child.pid)
             self._stop(1)
             return
         lived = self.now - child.started
         seat.restarts += 1
-        seat.due = self.now + seat.pause(lived, self.limits)
+        seat.due = self.now + seat.pause(lived, self._limits)
         how = {"signal": signal.Signals(-code).name} if code < 0 else {"status": code}
-        self.log.warning(
+        self._log.warning(
             "process_died",
             **seat.keys,
             **how,
@@ -387,25 +304,17 @@ class _Supervisor:
             restarts=seat.restarts,
         )
 
-    def _kill_silent(self) -> None:
-        """Kills who makes no progress; their end is then like any other."""
-        if self.stopping:
-            return
-        for seat, child in self.living:
-            if self.now - child.heard >= seat.silence_s:
-                self.log.error("process_silent", **seat.keys, pid=child.pid, silent_s=round(self.now - child.heard, 3))
-                child.heard = self.now
-                os.kill(child.pid, signal.SIGKILL)
 
-
-def _connect(controller: _Child, worker: _Child, slot: int, restarts: int) -> bool:
+def _connect(controller: Child, worker: Child, order: Order) -> bool:
     """Hands a fresh channel to both; whether both took it. If one didn't, the other will see it end."""
     try:
         one, other = socket.socketpair()
     except OSError:
         return False
     with one, other:
-        return hand(controller.control, slot, restarts, one) and hand(worker.control, slot, restarts, other)
+        return hand(controller.control, order._replace(descriptor=one.fileno())) and hand(
+            worker.control, order._replace(descriptor=other.fileno())
+        )
 
 
-__all__ = ["Control", "ControllerStart", "Limits", "Log", "WorkerStart", "supervise"]
+__all__ = ["Limits", "Log", "Parts", "supervise"]

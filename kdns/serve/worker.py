@@ -31,7 +31,7 @@ from kdns.ops.lines import Lines
 from kdns.ops.metrics import encode_report
 from kdns.serve import mmsg, udp
 from kdns.serve.blocks import Group, Working, audiences, group_of, routes, work
-from kdns.serve.control import Control, WorkerStart
+from kdns.serve.control import PREPARED, SERVE, WARM, Control, Order, WorkerStart
 from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
 from kdns.serve.local import own_addresses
@@ -95,6 +95,7 @@ class Worker:
         self.index = Index()
         self.stopped = asyncio.Event()
         self._loaded = asyncio.Event()
+        self._ordered = asyncio.Event()
         self._settings = settings
         # How long queries wait for the first image; then own names are said not to be ready.
         self._patience_s = max(
@@ -127,21 +128,33 @@ class Worker:
         self._changed = 0  # entries put since the last freeze
 
     async def open(self, start: WorkerStart) -> None:
-        """Starts serving, once the zone has come from a controller or has let us wait too long."""
+        """Makes all that answers, and starts to when the time has come.
+
+        That is once the zone has come from a controller or has let us wait too long; or, while others answer by another
+        configuration, when the supervisor says so.
+        """
         self._loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
-        self._control = Control(start.control, self._loop, on_channel=self._connect, on_lost=self.stopped.set)
-        await self._first_image()
+        self._control = Control(
+            start.control, self._loop, on_channel=self._connect, on_order=self._obey, on_lost=self.stopped.set
+        )
         sockets = len(start.udp) + len(start.tcp)
         shared = self._sharing(sockets)
-        for sock in start.udp:
-            responder = self._responder(sock, "udp", shared)
-            self._doors.append(open_door(sock, responder, responder.memos[0], self._loop))
+        doors = [(sock, self._responder(sock, "udp", shared)) for sock in start.udp]
+        streams = []
         for sock in start.tcp:
-            responder = self._responder(sock, "tcp", shared)
             listener = self._listener(sock)
-            limits, tls = self._limits(listener), self._tls(listener)
+            responder = self._responder(sock, "tcp", shared)
             answer = responder.converse if responder.audiences is None else responder.converse_unmarked
-            self._streams.append(await serve_stream(sock, answer, limits, tls))
+            streams.append((sock, answer, self._limits(listener), self._tls(listener)))
+        self._control.say(PREPARED)
+        if start.at_once:
+            await self._either(self._loaded, self._patience_s)  # what is asked meanwhile waits in the sockets' queues
+        elif not await self._either(self._ordered):
+            return
+        for door, responder in doors:
+            self._doors.append(open_door(door, responder, responder.memos[0], self._loop))
+        for stream in streams:
+            self._streams.append(await serve_stream(*stream))
 
     def _sharing(self, sockets: int) -> dict[Group, Shared]:
         """What sockets have in common."""
@@ -152,13 +165,13 @@ class Worker:
             group: Shared(Memo(limit), sockets, audiences(listener, self._blocks)) for group, listener in groups.items()
         }
 
-    async def _first_image(self) -> None:
-        """Until there is a zone to answer from: what is asked meanwhile waits in the sockets' queues."""
-        stopped = self._loop.create_task(self.stopped.wait())
-        loaded = self._loop.create_task(self._loaded.wait())
-        await asyncio.wait((stopped, loaded), timeout=self._patience_s, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        loaded.cancel()
+    async def _either(self, event: asyncio.Event, timeout_s: float | None = None) -> bool:
+        """Waits for the event, or the end of waiting or of the worker; whether the event came."""
+        waiting = [self._loop.create_task(each.wait()) for each in (event, self.stopped)]
+        await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
+        return event.is_set()
 
     async def close(self) -> None:
         """Answers what has arrived, waits a while for what upstreams owe, and closes."""
@@ -174,6 +187,8 @@ class Worker:
                 close = getattr(each, "close", None)
                 if close is not None:
                     close()
+        if self._link is not None:
+            self._link.tell()
         self._lines.close()
 
     @property
@@ -212,6 +227,8 @@ class Worker:
         self.index.adopt(staged, revision, serial)
         self._forget_all()
         self._freeze()
+        if not self._loaded.is_set() and self._control is not None:
+            self._control.say(WARM)
         self._loaded.set()
         _log.info("index_loaded", revision=revision, entries=len(self.index.entries))
 
@@ -237,7 +254,11 @@ class Worker:
         gc.collect()
         gc.freeze()
 
-    def _connect(self, _slot: int, _restarts: int, sock: socket.socket) -> None:
+    def _obey(self, order: Order) -> None:
+        if order.kind == SERVE:
+            self._ordered.set()
+
+    def _connect(self, _slot: int, _restarts: int, sock: socket.socket, _generation: int) -> None:
         if self._link is not None:
             self._link.close()
         self._link = WorkerLink(sock, self._loop, self, self._disconnected)

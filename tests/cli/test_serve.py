@@ -17,7 +17,7 @@ from kdns.config.serving import Probes, Serving
 from kdns.config.settings import Address, ClusterSource, ManifestSource, SettingsError
 
 
-def put_in_place(serve: Callable[[Serving], int], monkeypatch: pytest.MonkeyPatch) -> None:
+def put_in_place(serve: Callable[[Serving, object], int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this what serves, instead of kdns.app with its sockets and processes."""
     app = SimpleNamespace(serve=serve)
     monkeypatch.setitem(sys.modules, "kdns.app", app)
@@ -29,7 +29,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Serving]:
     """The settings that would be served; serving them ends at once with status 7."""
     seen: list[Serving] = []
 
-    def serve(settings: Serving) -> int:
+    def serve(settings: Serving, _corefile: object) -> int:
         seen.append(settings)
         return 7
 
@@ -76,7 +76,7 @@ def test_an_own_loopback_upstream_is_seen(served: list[Serving], capsys: pytest.
 def test_what_cant_be_served_is_one_line_and_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def serve(_: Serving) -> int:
+    def serve(_: Serving, _corefile: object) -> int:
         raise SettingsError("127.0.0.1:53: found it taken, expected a free port")
 
     put_in_place(serve, monkeypatch)

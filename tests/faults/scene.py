@@ -90,7 +90,7 @@ class Scene:
             for resource in self.feed.status()
         )
 
-    def _publish(self, patch: Patch) -> None:
+    def _publish(self, _feed: Feed, patch: Patch) -> None:
         if patch.base == 0:
             image = self.feed.image()
             assert image is not None

@@ -91,7 +91,7 @@ async def ready(api: FaultyApi, pods: bool = False) -> AsyncIterator[Pages]:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             link.close()
-            if (theirs_link := controller._workers[0].link) is not None:
+            if (theirs_link := controller.crew.workers[0].link) is not None:
                 theirs_link.close()
 
 

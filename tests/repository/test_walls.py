@@ -48,7 +48,7 @@ PURE = (
     *("dns", "zone", "cluster", "config.settings"),
     *("diff.difference", "diff.question", "diff.verdict"),
     *("diff.intended", "diff.cluster", "diff.others", "diff.directives"),
-    *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser"),
+    *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser", "config.seen"),
     *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers", "config.served"),
     *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),
     *("config.patterns", "config.declarations", "config.reading", "config.directives", "config.table", "config.manual"),

@@ -16,9 +16,23 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from kdns.serve.control import Control, ControllerStart, WorkerStart
-from kdns.serve.sockets import SlotSockets
-from kdns.serve.supervisor import Limits, supervise
+from kdns.config.settings import Address
+from kdns.serve.configuration import Attempt, Configuration, read_coming, read_news
+from kdns.serve.control import (
+    CHANGED,
+    COMING,
+    NEWS,
+    PAGE,
+    PREPARED,
+    SERVE,
+    WARM,
+    Control,
+    ControllerStart,
+    Order,
+    WorkerStart,
+)
+from kdns.serve.listening import Listening
+from kdns.serve.supervisor import Limits, Parts, supervise
 
 DEADLINE_S = 20.0  # of the test, for what takes milliseconds; the machine may be slow
 PATIENT = Limits(worker_silence_s=60, controller_silence_s=60, stop_s=60)
@@ -48,9 +62,29 @@ class Child:
         self.restarts: dict[int, int] = {}  # as told with the channel
         self.slow: list[tuple[socket.socket, tuple[str, int]]] = []
         self.loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
-        self.control = Control(control, self.loop, on_channel=self.connected, on_lost=self.lost, beat_s=0.1)
+        self.ordered = asyncio.Event()
+        self.control = Control(
+            control, self.loop, on_channel=self.connected, on_order=self.order, on_lost=self.lost, beat_s=0.1
+        )
 
-    def connected(self, slot: int, restarts: int, channel: socket.socket) -> None:
+    def order(self, order: Order) -> None:
+        """Tells of it in the journal, with what comes by its descriptor."""
+        told: dict[str, object] = {}
+        if order.kind == COMING:
+            told = {"coming": read_coming(order.descriptor)._asdict()}
+        elif order.kind == NEWS:
+            told = {"news": read_news(order.descriptor)._asdict()}
+        elif order.kind == PAGE:
+            with socket.socket(fileno=os.dup(order.descriptor)) as page:
+                told = {"at": page.getsockname()}
+        if order.descriptor >= 0:
+            os.close(order.descriptor)
+        if order.kind == SERVE:
+            self.ordered.set()
+        self.tell("ordered", kind=order.kind.decode(), generation=order.generation, **told)
+
+    def connected(self, slot: int, restarts: int, channel: socket.socket, generation: int) -> None:
+        slot += 100 * (generation - 1)  # of the first, the slot itself
         self.disconnect(slot)
         self.channels[slot] = channel
         self.restarts[slot] = restarts
@@ -97,6 +131,8 @@ class Child:
             case "renew":
                 self.disconnect(self.slot or 0)
                 self.control.renew()
+            case "change":
+                self.control.say(CHANGED)
             case "slow":  # answered once it was told to stop
                 self.slow.append((sock, client))
         if command != "slow":
@@ -114,6 +150,11 @@ class Child:
 def run_worker(start: WorkerStart, journal: Journal) -> int:
     async def run() -> int:
         child = Child(start.control, start.slot, journal)
+        child.control.say(PREPARED)
+        child.control.say(WARM)
+        if not start.at_once:
+            await child.ordered.wait()
+        child.tell("serves", generation=start.generation, seen=start.seen, at_once=start.at_once)
         for sock in start.udp:
             child.serve(sock)
         return await child.finished()
@@ -124,7 +165,7 @@ def run_worker(start: WorkerStart, journal: Journal) -> int:
 def run_controller(start: ControllerStart, journal: Journal) -> int:
     async def run() -> int:
         child = Child(start.control, None, journal)
-        child.tell("ops", names=sorted(start.ops), workers=start.workers)
+        child.tell("ops", names=sorted(start.ops), workers=start.workers, seen=start.seen, news=start.news._asdict())
         return await child.finished()
 
     return asyncio.run(run())
@@ -204,13 +245,12 @@ def matches(happened: Mapping[str, object], wanted: Mapping[str, object]) -> boo
     return all(happened.get(key, ...) == value for key, value in wanted.items())
 
 
-def open_slots(workers: int) -> list[SlotSockets]:
-    """A UDP and a TCP socket for each slot; the UDP ones share a port."""
-    udp = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(workers)]
-    for sock in udp:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(udp[0].getsockname() if sock is not udp[0] else ("127.0.0.1", 0))
-    return [SlotSockets((sock,), (socket.create_server(("127.0.0.1", 0)),)) for sock in udp]
+HERE = Address("127.0.0.1", 0)
+BEGUN = Configuration((HERE,), ops=(("health", HERE),), digest="d1", seen="one")
+
+
+def nothing() -> Attempt:
+    raise AssertionError("nobody asked for this")
 
 
 @contextmanager
@@ -219,9 +259,10 @@ def supervised(
     workers: int = 1,
     worker: Callable[[WorkerStart, Journal], int] = run_worker,
     controller: Callable[[ControllerStart, Journal], int] = run_controller,
+    read: Callable[[], Attempt] | None = nothing,
 ) -> Iterator[Running]:
-    slots = open_slots(workers)
-    ops = {"health": socket.create_server(("127.0.0.1", 0))}
+    listening = Listening(workers)
+    opened = listening.open(BEGUN)
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -229,22 +270,18 @@ def supervised(
         try:
             os.close(reader)
             journal = Journal(writer)
-            status = supervise(
-                slots=slots,
-                ops=ops,
-                run_worker=partial(worker, journal=journal),  # type: ignore[call-arg]
-                run_controller=partial(controller, journal=journal),  # type: ignore[call-arg]
+            parts = Parts(
+                worker=partial(worker, journal=journal),  # type: ignore[call-arg]
+                controller=partial(controller, journal=journal),  # type: ignore[call-arg]
                 prepare=lambda: journal.write("prepared"),
-                limits=limits,
-                log=journal,
+                read=read,
             )
+            status = supervise(BEGUN, listening, parts, limits=limits, log=journal)
         finally:
             os._exit(status)
     os.close(writer)
-    _, port = slots[0].udp[0].getsockname()
-    for sock in [sock for slot in slots for sock in (*slot.udp, *slot.tcp)] + list(ops.values()):
-        sock.close()
-    running = Running(pid, port, reader)
+    listening.keep([])
+    running = Running(pid, opened.listen[0].port, reader)
     try:
         yield running
     finally:

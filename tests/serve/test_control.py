@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kdns.serve.control import BEAT, RENEW, Control, hand
+from kdns.serve.control import BEAT, CHANNEL, RENEW, Control, Order, hand
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ class Seen:
         self.lost = asyncio.Event()
         self.times_lost = 0
 
-    def on_channel(self, slot: int, restarts: int, channel: socket.socket) -> None:
+    def on_channel(self, slot: int, restarts: int, channel: socket.socket, _generation: int) -> None:
         self.channels.put_nowait((slot, restarts, channel))
 
     def on_lost(self) -> None:
@@ -63,7 +63,7 @@ def test_a_channel_comes_with_its_slot_and_restarts_and_is_the_one_that_was_hand
             one, other = socket.socketpair()
             with one:
                 with other:
-                    assert hand(pair[0], slot, restarts, other)
+                    assert hand(pair[0], Order(CHANNEL, slot, restarts, 1, other.fileno()))
                 *came, channel = await asyncio.wait_for(seen.channels.get(), 20)
                 with channel:
                     one.send(b"%d" % slot)
@@ -80,7 +80,7 @@ def test_channels_handed_at_once_come_one_by_one(pair: tuple[socket.socket, sock
         for slot in range(10):
             one, other = socket.socketpair()
             with one, other:
-                assert hand(pair[0], slot, 0, other)
+                assert hand(pair[0], Order(CHANNEL, slot, 0, 1, other.fileno()))
         control = seen.control(pair[1])
         slots = []
         for _ in range(10):
@@ -111,7 +111,7 @@ def test_a_child_that_does_not_read_is_handed_no_more_than_fits(pair: tuple[sock
     one, other = socket.socketpair()
     with one, other:
         handed = 0
-        while handed < 10_000 and hand(pair[0], 0, 0, other):
+        while handed < 10_000 and hand(pair[0], Order(CHANNEL, 0, 0, 1, other.fileno())):
             handed += 1
         assert 0 < handed < 10_000
 
@@ -120,7 +120,7 @@ def test_nobody_is_handed_anything_when_gone(pair: tuple[socket.socket, socket.s
     pair[1].close()
     one, other = socket.socketpair()
     with one, other:
-        assert not hand(pair[0], 0, 0, other)
+        assert not hand(pair[0], Order(CHANNEL, 0, 0, 1, other.fileno()))
 
 
 def test_another_channel_is_asked_for_by_an_octet_of_its_own(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kdns.serve.control import ControllerStart, WorkerStart
-from kdns.serve.supervisor import Limits, _Seat
+from kdns.serve.seats import Limits, Seat
 from tests.serve.children import Journal, answer, ask, client, run_controller, run_worker, supervised
 
 QUICK = Limits(worker_silence_s=1.0, controller_silence_s=1.0, stop_s=10.0)
@@ -81,7 +81,7 @@ def test_a_worker_that_raises_is_logged_and_replaced() -> None:
     ],
 )
 def test_who_dies_young_again_and_again_is_replaced_ever_later(lives: list[float], pauses: list[float]) -> None:
-    seat = _Seat("worker", 0, 3.0, (), lambda *_: 0)
+    seat = Seat("worker", 0, 3.0, (), lambda *_: 0)
     assert [seat.pause(lived, Limits()) for lived in lives] == pauses
 
 
@@ -234,10 +234,10 @@ def test_other_signals_change_nothing() -> None:
         controller, (pid,) = running.start()
         for process in (running.pid, controller, pid):
             os.kill(process, signal.SIGHUP)
-            os.kill(process, signal.SIGUSR1)
-        for process in (controller, pid):  # from a terminal these two come to all; the supervisor's word counts
+        for process in (controller, pid):  # from a terminal the first two come to all; the supervisor's word counts
             os.kill(process, signal.SIGINT)
             os.kill(process, signal.SIGQUIT)
+            os.kill(process, signal.SIGUSR1)
         assert ask(sock, "hello") == pid
         running.kill(signal.SIGTERM)
         assert running.exit_status() == 0
