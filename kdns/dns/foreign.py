@@ -22,6 +22,7 @@ RECORD_LIMIT: Final = 500  # records of a reply; what has more is no answer to a
 CHAIN_LIMIT: Final = 16  # CNAMEs of a reply that are followed
 
 _ECHOED: Final = types.RD | types.CD
+_ANSWER: Final = types.QR | types.RA
 _KIND: Final = 0xF800  # QR and the opcode
 
 _HEADER: Final = struct.Struct("!6H")
@@ -33,6 +34,8 @@ _OPTION: Final = struct.Struct("!HH").unpack_from
 _QNAME_POINTER: Final = b"\xc0\x0c"
 _OPT: Final = opt_record(types.NOERROR, do=False)
 _OPT_DO: Final = opt_record(types.NOERROR, do=True)
+_ALONE: Final = struct.pack("!4H", 1, 0, 0, 0)  # counts of a question
+_WITH_OPT: Final = struct.pack("!4H", 1, 0, 0, 1)
 
 
 class ForeignError(ValueError):
@@ -61,7 +64,7 @@ class _Layout(NamedTuple):
         return min(bisect_right(self.ends, room), self.answers + self.authority)
 
 
-def ask(query: Query, ident: int, *, edns: bool = True, qname: bytes | None = None) -> bytes:
+def ask(query: Query, ident: int, qname: bytes | None = None, *, edns: bool = True) -> bytes:
     """The question for an upstream: the client's, with its CD and DO, and upstream_options.
 
     It is asked in the client's case, or in that of qname, the same name.
@@ -69,11 +72,14 @@ def ask(query: Query, ident: int, *, edns: bool = True, qname: bytes | None = No
     RD and AD are always set: so the answer is the same for clients that don't, who are told AD no more than before (RFC
     6840 section 5.7). edns=False is for an upstream that doesn't understand EDNS (RFC 6891 section 7).
     """
-    head = _HEADER.pack(ident, types.RD | types.AD | query.flags & types.CD, 1, 0, 0, 1 if edns else 0)
-    opt = b"" if not edns else _OPT_DO if query.do else _OPT
-    if edns and query.upstream_options:
+    name = query.qname if qname is None else qname
+    head = _START(ident, types.RD | types.AD | query.flags & types.CD)
+    if not edns:
+        return b"".join((head, _ALONE, name, _QUESTION(query.qtype, query.qclass)))
+    opt = _OPT_DO if query.do else _OPT
+    if query.upstream_options:
         opt = opt_record(types.NOERROR, do=query.do, options=query.upstream_options)
-    return b"".join((head, query.qname if qname is None else qname, _QUESTION(query.qtype, query.qclass), opt))
+    return b"".join((head, _WITH_OPT, name, _QUESTION(query.qtype, query.qclass), opt))
 
 
 def renamed(query: Query, received: bytes) -> bytes:
@@ -144,13 +150,16 @@ def fit(
     part of a record set could be taken for all of it. A tidy reply ends with the last record of its authority section
     and isn't truncated: where all of it fits, none of it is looked at.
     """
-    end = HEADER_SIZE + len(query.qname) + 4
+    qname = query.qname
+    end = HEADER_SIZE + len(qname) + 4
     if tidy and error is None:
+        flagged = 15 | types.AD if query.do or query.flags & types.AD else 15
+        flags = _ANSWER | query.flags & _ECHOED | received[3] & flagged
+        if not query.edns and len(received) <= limit:
+            return b"".join((_START(query.id, flags), received[4:HEADER_SIZE], qname, received[end - 4 :]))
         opt = opt_record(types.NOERROR, do=query.do, options=options) if query.edns else b""
         if len(received) + len(opt) <= limit:
-            flags = types.QR | types.RA | query.flags & _ECHOED | received[3] & _told(query)
-            ar = b"\0\1" if opt else b"\0\0"
-            return b"".join((_START(query.id, flags), received[4:10], ar, query.qname, received[end - 4 :], opt))
+            return b"".join((_START(query.id, flags), received[4:10], b"\0\1", qname, received[end - 4 :], opt))
     layout = _layout_for(query, received)
     high = layout.opt.rcode if layout.opt else 0
     opt = opt_record(high, do=query.do, options=options) if query.edns else b""

@@ -17,7 +17,7 @@ from kdns.dns.wire import HEADER_SIZE, Record, WireError, end_of_plain_name, opt
 
 PLAIN_PAYLOAD: Final = 512  # octets every client takes over UDP (RFC 1035 section 4.2.1)
 
-_OPCODES: Final = 0x7800
+_QR_AND_OPCODE: Final = 0xF800
 _ONE_QUESTION: Final = 0x0001_0000_0000_0000  # the four counts as one number: QDCOUNT 1, all others 0
 _DO: Final = 0x8000
 
@@ -139,21 +139,17 @@ def parse(octets: bytes) -> Query:
     if len(octets) < HEADER_SIZE:
         raise Ignored(f"{len(octets)} octets, expected at least {HEADER_SIZE}")
     ident, flags, counts = _HEADER(octets)
-    if flags & types.QR:
-        raise Ignored("a response")
-    if flags & _OPCODES:
-        raise QueryError(types.NOTIMP, f"opcode {flags >> 11 & 15}")
-    if counts >> 32 != _ONE_QUESTION >> 32:
-        raise _not_one_question(octets, counts)
+    if flags & _QR_AND_OPCODE or counts >> 32 != _ONE_QUESTION >> 32:
+        raise _no_question(octets, flags, counts)
     try:
         end = end_of_plain_name(octets, HEADER_SIZE)
         qtype, qclass = _QUESTION(octets, end)
         qname = Name(octets[HEADER_SIZE:end])
         if counts == _ONE_QUESTION:
-            query = Query(qname, qtype, qclass, ident, flags)
+            query = Query(qname, qtype, qclass, ident, flags, Name(qname.lower()))
         else:
             edns = _edns(octets, end + 4, counts, qtype)
-            query = Query(qname, qtype, qclass, ident, flags, None, *edns)
+            query = Query(qname, qtype, qclass, ident, flags, Name(qname.lower()), *edns)
     except (WireError, struct.error) as error:
         raise QueryError(types.FORMERR, str(error)) from error
     if qtype in _NO_QUESTION_TYPES or not qclass:
@@ -203,6 +199,15 @@ def _check_options(options: bytes) -> None:
         position += 4 + length
         if position > end or (code == _OPTION_COOKIE and length not in _COOKIE_SIZES):
             raise QueryError(types.FORMERR, f"EDNS option {code} of {length} octets", edns=True)
+
+
+def _no_question(octets: bytes, flags: int, counts: int) -> QueryError | Ignored:
+    """What a message gets that isn't a query for one question. Raises QueryError as well."""
+    if flags & types.QR:
+        return Ignored("a response")
+    if flags & _QR_AND_OPCODE:
+        return QueryError(types.NOTIMP, f"opcode {flags >> 11 & 15}")
+    return _not_one_question(octets, counts)
 
 
 def _not_one_question(octets: bytes, counts: int) -> QueryError:

@@ -207,10 +207,9 @@ def _block(
 ) -> Block:
     view = working.block.first(View)
     return Block(
-        zone=names.to_text(route.zone),
+        where=(names.to_text(route.zone), "" if view is None else view.name),
         chain=_within(working.chain, None if by_name else _borders(listener, route, working)),
         manner=working.manner._replace(remembers=remembers),
-        view="" if view is None else view.name,
         takes=None if conditions is None else conditions.take,
         failed=None if working.errors is None else working.errors.failed,
         logs=working.logs,

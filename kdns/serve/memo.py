@@ -100,7 +100,7 @@ class _Generation:
 class Memo:
     """Remembered replies, at most limit_bytes of them with all that they cost."""
 
-    __slots__ = ("_limit", "_old", "_sights", "_young", "evicted", "replies")
+    __slots__ = ("_limit", "_old", "_sights", "_young", "evicted", "older", "replies")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -108,6 +108,7 @@ class Memo:
         self._old = _Generation()
         self._sights = array("H", bytes(2 * _SIGHTS))
         self.replies = self._young.replies  # the hot path looks here first, without a call
+        self.older = self._old.replies  # what is here is to be recovered
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -144,13 +145,13 @@ class Memo:
     def clear(self) -> None:
         """Forgets everything."""
         self._old, self._young = _Generation(), _Generation()
-        self.replies = self._young.replies
+        self.replies, self.older = self._young.replies, self._old.replies
 
     def _add(self, key: bytes, reply: Remembered) -> None:
         if (self._young.octets + _cost(key, reply)) * 2 > self._limit:
             self.evicted += len(self._old.replies)
             self._old, self._young = self._young, _Generation()
-            self.replies = self._young.replies
+            self.replies, self.older = self._young.replies, self._old.replies
         self._young.put(key, reply)
 
 

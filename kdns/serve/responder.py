@@ -48,9 +48,6 @@ Send = Callable[[bytes], None]
 Stream = Callable[[Iterator[bytes]], None]
 
 
-_Said: TypeAlias = Answered | Relayed | Failed
-
-
 class Log(Protocol):
     """What of a structlog logger is used here."""
 
@@ -192,21 +189,23 @@ class Responder:
         With a client it is logged, if it leaves a line.
         """
         key = octets[2:]
-        found = self._shared.replies.get(key)
+        shared = self._shared
+        found = shared.replies.get(key)
         if found is None or (found.cut and self._whole):
             found = self._passing.get(key)
-            if found is None:
-                found = self._recover(key)
-                if found is None:
+            if found is not None:
+                if self._clock() >= self._until:
                     return None
-            elif self._clock() >= self._until:
-                return None
+            elif self._whole or key in shared.older:
+                found = self._recover(key)
+        if found is None:
+            return None
         found.cell[self._place] += 1
         if found.line is not None and client is not None and self.querylog is not None:
-            self.querylog.again(found.line, self._asked(octets), found.octets, client, time.perf_counter_ns())
+            self.querylog.again(found.line, self._unmarked(octets), found.octets, client, time.perf_counter_ns())
         return octets[:2] + (found.turned() if found.count else found.octets)
 
-    def _asked(self, octets: bytes) -> bytes:
+    def _unmarked(self, octets: bytes) -> bytes:
         """A question without its mark."""
         return octets if self.audiences is None else octets[:-1]
 
@@ -277,38 +276,50 @@ class Responder:
             cookie = self._cookie_option(problem.options, client)
             return reply.error(octets, problem, recursion=self._routes.recursion, options=cookie)
 
-        block = self._block(query, client)
+        block = self._routes.only
+        if block is None or query.qclass != types.IN:
+            block = self._block(query, client)
         manner = block.manner
         if manner.asks is not UNCHANGED:
             query = manner.asks.of_query(query)
         if manner.identifier and query.options:
             options += nsid_option(query.options, manner.identifier)
-        logged = self.querylog is not None and bool(block.logs)
-        since_ns = time.perf_counter_ns() if logged else 0
-
-        def finish(outcome: Outcome) -> None:
-            said = self._transfer(query, block, outcome, options, stream)
-            made = None if said is None else self._finish(marked, query, block, said, options, False)
-            if logged:
-                self._log_query(block, octets, query, made, client, since_ns)
-            if made is not None:
-                send(made)
-
-        request = Request(query, client, self.door.transport)
+        since_ns = time.perf_counter_ns() if block.logs and self.querylog is not None else 0
+        # As Request(...), for a third of the time.
+        request: Request = tuple.__new__(Request, (query, client, self.door.transport, 0, None))
         if query.qtype == types.IXFR:
             request = request._replace(since=serial_of(octets))
+        asked = _Asked(self, marked, query, block, options, client, send, stream, since_ns)
         try:
-            outcome = block.chain(request, finish)
+            outcome = block.chain(request, asked.done)
         except Exception as fault:  # noqa: BLE001 - the root of a query: it must not end the process
             self._panic(query, fault)
             outcome = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"))
         if outcome is None:
             return None
-        said = self._transfer(query, block, outcome, options, stream)
         remember = manner.remembers and (octets is marked or marked[-1] != OTHERS)
-        made = None if said is None else self._finish(marked, query, block, said, options, remember)
-        if logged:
-            self._log_query(block, octets, query, made, client, since_ns)
+        return self.conclude(asked, outcome, remember=remember)
+
+    def conclude(self, asked: "_Asked", outcome: Outcome, *, remember: bool) -> bytes | None:
+        """The octets of the reply, None where there is none to give; counts and logs it, and remembers it if it may be.
+
+        What was waited for is never remembered: an owner may have changed since it was answered.
+        """
+        try:
+            if isinstance(outcome, Relayed):
+                made: bytes | None = self._relay(asked, outcome, remember)
+            elif isinstance(outcome, Transfer):
+                made = self._transfer(asked, outcome)
+            elif isinstance(outcome, Failed):
+                made = self._fail(asked, outcome)
+            else:
+                made = self._render(asked, outcome, remember)
+        except Exception as fault:  # noqa: BLE001 - the root of a query
+            self._panic(asked.query, fault)
+            asked.options = b""
+            made = self._render(asked, Failed(types.SERVFAIL), remember=False)
+        if asked.since_ns:
+            self._log_query(asked, made)
         return made
 
     def _line(self, block: Block, query: Query) -> "Line | None":
@@ -320,25 +331,28 @@ class Responder:
         rule = _rule(block, query)
         return None if rule is None else Line(rule)
 
-    def _log_query(
-        self, block: Block, octets: bytes, query: Query, reply: bytes | None, client: Client, since_ns: int
-    ) -> None:
+    def _log_query(self, asked: "_Asked", reply: bytes | None) -> None:
         """Writes the line of a question, if there is a rule for its name."""
-        rule = _rule(block, query)
+        rule = _rule(asked.block, asked.query)
         if rule is not None and self.querylog is not None:
-            self.querylog.made(rule, octets, reply, client, since_ns)
+            self.querylog.made(rule, self._unmarked(asked.marked), reply, asked.client, asked.since_ns)
 
-    def _transfer(
-        self, query: Query, block: Block, outcome: Outcome, options: bytes, stream: Stream | None
-    ) -> _Said | None:
-        """What is to be said in one reply: the outcome, unless it is a zone, which is handed over to be sent."""
-        if not isinstance(outcome, Transfer):
-            return outcome
+    def _transfer(self, asked: "_Asked", outcome: Transfer) -> bytes | None:
+        """Hands over a zone to be sent, or says why it isn't."""
+        query, stream = asked.query, asked.stream
         if stream is None:
-            return _NO_TRANSFER
-        self.tally.count(query.qtype, types.NOERROR, outcome.by, block.where, empty=False)
-        stream(self._messages(query, outcome, options))
+            return self._fail(asked, _NO_TRANSFER)
+        self.tally.count(query.qtype, types.NOERROR, outcome.by, asked.block.where, empty=False)
+        stream(self._messages(query, outcome, asked.options))
         return None
+
+    def _fail(self, asked: "_Asked", outcome: Failed) -> bytes | None:
+        if outcome.rcode == SILENCE:
+            self.tally.drop("acl")
+            return None
+        if asked.block.failed is not None:
+            asked.block.failed(asked.query, outcome)
+        return self._render(asked, outcome, remember=False)
 
     def _messages(self, query: Query, transfer: Transfer, options: bytes) -> Iterator[bytes]:
         """The transfer's messages. Raises what is raised while they are made, which is counted and logged."""
@@ -364,30 +378,8 @@ class Responder:
         cookie = cookies.client_cookie(asked)
         return b"" if cookie is None else self._cookie(cookie, client.host)
 
-    def _finish(
-        self, marked: bytes, query: Query, block: Block, outcome: _Said, options: bytes, remember: bool
-    ) -> bytes | None:
-        """The octets of the reply, None where silence is the answer; counts it, and remembers it if it may be.
-
-        What was waited for is never remembered: an owner may have changed since it was answered.
-        """
-        try:
-            if isinstance(outcome, Relayed):
-                return self._relay(marked, query, block, outcome, options, remember)
-            if isinstance(outcome, Failed):
-                if outcome.rcode == SILENCE:
-                    self.tally.drop("acl")
-                    return None
-                if block.failed is not None:
-                    block.failed(query, outcome)
-            return self._render(marked, query, block, outcome, options, remember)
-        except Exception as fault:  # noqa: BLE001 - the root of a query
-            self._panic(query, fault)
-            return self._render(marked, query, block, Failed(types.SERVFAIL), b"", False)
-
-    def _render(
-        self, marked: bytes, query: Query, block: Block, outcome: Answered | Failed, options: bytes, remember: bool
-    ) -> bytes:
+    def _render(self, asked: "_Asked", outcome: Answered | Failed, remember: bool) -> bytes:
+        marked, query, block, options = asked.marked, asked.query, asked.block, asked.options
         manner = block.manner
         limit = self._limit(query, manner.datagram)
         alike = None
@@ -422,26 +414,27 @@ class Responder:
                     memo.remember(key, remembered)
         return made.octets
 
-    def _relay(
-        self, marked: bytes, query: Query, block: Block, outcome: Relayed, options: bytes, remember: bool
-    ) -> bytes:
+    def _relay(self, asked: "_Asked", outcome: Relayed, remember: bool) -> bytes:
         """An upstream's reply as the client gets it, remembered for as long as it may be."""
         said, by, until, error, rotation, tidy, _ = outcome
+        query, block = asked.query, asked.block
         manner = block.manner
         if manner.minimal:
             said = minimal_reply(query, said)
-        made = foreign.fit(query, said, self._limit(query, manner.datagram), options, error, tidy)
+        made = foreign.fit(query, said, self._limit(query, manner.datagram), asked.options, error, tidy)
         if rotation is not None and manner.rotate:
             rotation = None if foreign.truncated(made) else rotation
             made = made if rotation is None else rotation.turn(made, query.id)
         if manner.says is not UNCHANGED:
             made = manner.says.of_reply(made)
-        cell = self.tally.count(query.qtype, foreign.rcode(said), by, block.where, empty=foreign.empty(said))
+        empty = not (said[6] or said[7])
+        rcode = foreign.rcode(said) if empty else said[3] & 15
+        cell = self.tally.count(query.qtype, rcode, by, block.where, empty=empty)
         if remember and until and not query.options and len(made) <= _PASSING_OCTETS:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
             remembered = Remembered(reply, (), cell)
             remembered.line = self._line(block, query)
-            self._pass(marked[2:], remembered, until)
+            self._pass(asked.marked[2:], remembered, until)
         return made
 
     def _pass(self, key: bytes, passing: Remembered, until: float) -> None:
@@ -457,6 +450,41 @@ class Responder:
         self._log.error(
             "query_failed_inside", name=repr(bytes(query.qname)), type=types.type_text(query.qtype), exc_info=fault
         )
+
+
+class _Asked:
+    """A question that a server block's chain was asked, until there is an outcome."""
+
+    __slots__ = ("block", "client", "marked", "options", "query", "responder", "send", "since_ns", "stream")
+
+    def __init__(
+        self,
+        responder: Responder,
+        marked: bytes,
+        query: Query,
+        block: Block,
+        options: bytes,
+        client: Client,
+        send: Send,
+        stream: Stream | None,
+        since_ns: int,
+    ) -> None:
+        """Options are those of the reply; since_ns is 0 where it isn't logged."""
+        self.responder = responder
+        self.marked = marked
+        self.query = query
+        self.block = block
+        self.options = options
+        self.client = client
+        self.send = send
+        self.stream = stream
+        self.since_ns = since_ns
+
+    def done(self, outcome: Outcome) -> None:
+        """As chain.Done: what had to be waited for is there."""
+        made = self.responder.conclude(self, outcome, remember=False)
+        if made is not None:
+            self.send(made)
 
 
 def _rule(block: Block, query: Query) -> "Rule | None":

@@ -37,43 +37,37 @@ class Manner(NamedTuple):
 class Block(NamedTuple):
     """A server block at work."""
 
-    zone: str  # as metrics name it: the key that names lie in
+    where: tuple[str, str]  # as metrics name it: the key that names lie in, and the view or nothing
     chain: Rest
     manner: Manner = Manner()
-    view: str = ""
     takes: Takes | None = None  # the view; without one it takes all questions for its zone
     failed: Callable[[Query, Failed], None] | None = None  # told of each question that failed
     logs: "tuple[Rule, ...]" = ()  # which questions are logged, and how
     guarded: bool = False  # acl looks at its questions
 
-    @property
-    def where(self) -> tuple[str, str]:
-        """Zone and view, for metrics."""
-        return self.zone, self.view
-
 
 _REFUSED: Final = Failed(types.REFUSED)
 # What answers where no block does. CoreDNS counts these as of the zone "dropped".
-NOBODY: Final = Block("dropped", lambda _request, _done: _REFUSED)
+NOBODY: Final = Block(("dropped", ""), lambda _request, _done: _REFUSED)
 
 
 class Routes:
     """The routes of a door."""
 
-    __slots__ = ("_all", "_only", "guarded", "recursion")
+    __slots__ = ("_all", "guarded", "only", "recursion")
 
     def __init__(self, routes: Sequence[tuple[Name, Block]]) -> None:
         """The longest zones first; of one zone in the order in which views are asked."""
         self._all = tuple(routes)
         alone = len(routes) == 1 and routes[0][0] == ROOT and routes[0][1].takes is None
-        self._only = routes[0][1] if alone else None  # most servers have one block for all names
+        self.only: Final = routes[0][1] if alone else None  # most servers have one block for all names
         self.guarded: Final = frozenset(block.where for _, block in routes if block.guarded)
         self.recursion: Final = any(block.manner.recursion for _, block in routes)
 
     def find(self, query: Query, client: Client) -> Block:
         """The block that a question goes to, NOBODY if there is none."""
-        if self._only is not None:
-            return self._only
+        if self.only is not None:
+            return self.only
         above = query.qtype == types.DS
         name, own = query.name, None
         for zone, block in self._all:

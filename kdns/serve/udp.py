@@ -79,10 +79,11 @@ class SlotPeer:
 
     __slots__ = ("_control", "_door", "_name")
 
-    def __init__(self, door: "BatchDoor", name: bytes, control: bytes) -> None:
+    def __init__(self, door: "BatchDoor", batch: Batch, slot: int) -> None:
         self._door = door
-        self._name = name
-        self._control = control
+        size = batch.name_size
+        self._name = batch.names[slot * size : (slot + 1) * size]
+        self._control = batch.control(slot) if batch.wildcard else b""
 
     @property
     def host(self) -> str:
@@ -203,7 +204,7 @@ class BatchDoor(Door):
         octets = batch.room[at : at + batch.lengths[slot]]
         reply = self._responder.recall(octets)
         if reply is None:
-            peer = SlotPeer(self, batch.name(slot), batch.control(slot))
+            peer = SlotPeer(self, batch, slot)
             reply = self._responder.respond(octets, peer, peer.send)
             if reply is None:
                 return 0
@@ -254,7 +255,7 @@ class LoggedBatchDoor(BatchDoor):
         """As BatchDoor's; who asks has to be known for a remembered reply, too."""
         batch = self._batch
         octets = batch.room[at : at + batch.lengths[slot]]
-        peer = SlotPeer(self, batch.name(slot), batch.control(slot))
+        peer = SlotPeer(self, batch, slot)
         reply = self._responder.recall(octets, peer) or self._responder.respond(octets, peer, peer.send)
         if reply is None:
             return 0

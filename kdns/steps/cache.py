@@ -114,10 +114,10 @@ class Cache(Shelves):
         failed = flight.join(done)
         return None if failed is None else self.failed(key, item, failed)
 
-    def renew(self, key: bytes, item: Item, found: Lasting, by: str, clients: int) -> Outcome:
+    def renew(self, key: bytes, item: Item, outcome: Relayed, found: Lasting, clients: int) -> Outcome:
         """As keep, where there is an item already; what is to be told clients."""
         positive = self._prefers(item) and self.success.items.get(key) is item
-        told = self.keep(key, found, by)
+        told = self.keep(key, outcome, found)
         if found.denial and positive:
             return self.failed(key, item, told, clients=clients)
         # Else an answer with most of its time left would be given in spite of a later denial that lasts for less.
@@ -165,8 +165,7 @@ class Cache(Shelves):
             unusable = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, text), NAME)
             return self.failed(key, item, unusable, self._servfail_s, clients)
         if found is not None:
-            by = outcome.by
-            return self.keep(key, found, by) if item is None else self.renew(key, item, found, by, clients)
+            return self.keep(key, outcome, found) if item is None else self.renew(key, item, outcome, found, clients)
         if foreign.truncated(octets):
             return outcome
         says_so = foreign.rcode(octets) == types.SERVFAIL and len(octets) <= _FAILURE_OCTETS
@@ -286,8 +285,8 @@ class _Asking(Flight):
             if found is None:
                 return cache.read(key, item, self._query, outcome, self.clients)
             if item is None:
-                return cache.keep(key, found, outcome.by)
-            return cache.renew(key, item, found, outcome.by, self.clients)
+                return cache.keep(key, outcome, found)
+            return cache.renew(key, item, outcome, found, self.clients)
         if isinstance(outcome, Failed) and outcome.cause is None:
             if outcome.error is not None and outcome.error.code in _UNREACHED:
                 return cache.unreached(key, item, outcome, self.clients)

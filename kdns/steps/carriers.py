@@ -14,7 +14,7 @@ from kdns.dns.lasting import Lasting
 from kdns.dns.query import Query
 
 _DRAWN: Final = 1024  # ids drawn from the system at a time: 0.06 µs each, one by one 0.57
-_MIXINGS: Final = 65536  # names put into random case before new tables are drawn, which takes 2 ms
+_DRAWS: Final = 64  # drawings, before tables for random case are drawn as well, which takes 2 ms
 _NO_PORT_YET: Final = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h: a port is chosen as the connection is made
 
 
@@ -95,32 +95,43 @@ class Counts:
 class Chance:
     """Random ids, and random cases of names."""
 
-    __slots__ = ("_drawn", "_mixings", "_random", "_tables")
+    __slots__ = ("_drawn", "_draws", "_random", "_tables")
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._drawn: list[int] = []
+        self._draws = 0  # left until new tables are due
         self._tables: list[bytes] = []
-        self._mixings = 0  # left until new tables are due
 
     def draw(self) -> int:
         """A number from 0 to 65535."""
         if not self._drawn:
-            self._drawn = array("H", self._random.randbytes(2 * _DRAWN)).tolist()
+            self._draw()
         return self._drawn.pop()
 
     def mixed(self, name: bytes) -> bytes:
-        """The name with its letters in random case: as many bits more that a spoofer has to guess (0x20).
+        """The name with its letters in random case: as many bits more that a spoofer has to guess (0x20)."""
+        return self.disguised(name)[1]
+
+    def disguised(self, name: bytes) -> tuple[int, bytes]:
+        """A number as draw's, and the name as mixed's.
 
         In each half of the name a letter has one case, wherever it stands: so it is two translations by tables drawn
         beforehand, half the time of a bit for each octet.
         """
-        if not self._mixings:
+        drawn = self._drawn
+        if len(drawn) < 2 or not self._tables:
+            self._draw()
+        number, tables, half = drawn.pop(), self._tables, len(name) >> 1
+        return drawn.pop(), name[:half].translate(tables[number & 255]) + name[half:].translate(tables[number >> 8])
+
+    def _draw(self) -> None:
+        """Draws numbers, and now and then tables."""
+        self._drawn.extend(array("H", self._random.randbytes(2 * _DRAWN)))
+        if not self._draws:
+            self._draws = _DRAWS
             self._tables = _tables(self._random)
-            self._mixings = _MIXINGS
-        self._mixings -= 1
-        number, tables, half = self.draw(), self._tables, len(name) >> 1
-        return name[:half].translate(tables[number & 255]) + name[half:].translate(tables[number >> 8])
+        self._draws -= 1
 
 
 def _tables(random: Random) -> list[bytes]:

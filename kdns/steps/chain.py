@@ -16,11 +16,12 @@ raised after a wait comes as Failed with its cause. Both are for the runner to c
 Its own done never raises, since whoever calls it has other questions to go on with.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from kdns.dns import types
 from kdns.dns.lasting import Lasting
+from kdns.dns.names import Name
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.dns.reply import Rotation
@@ -132,12 +133,6 @@ class Step(Protocol):
         ...
 
 
-# The one order of all steps, whatever order they were configured in: that of CoreDNS' plugin.cfg, so that a
-# directive means here what it means there. special has no plugin of its own there; it stands where it keeps
-# names from the upstreams and takes none from the cluster. cache, there before all that answer, keeps only what
-# upstreams say: it stands before those that ask them, and what others know is never a second old.
-ORDER: Final = ("kubernetes", "special", "cache", "forward")
-
 CHASES: Final = 8  # as many as an ExternalName may lead on inside the zone
 
 TRANSFERS: Final = frozenset((types.AXFR, types.IXFR))
@@ -147,11 +142,14 @@ _ROUND: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, f"led on m
 _NOBODY: Final = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "nothing configured here answers this name"))
 
 
-def in_order(steps: Mapping[str, Step]) -> tuple[Step, ...]:
-    """The steps by their names in ORDER. Raises KeyError for a name that has no place in it."""
-    if unknown := steps.keys() - set(ORDER):
-        raise KeyError(f"{sorted(unknown)} not in the order of steps")
-    return tuple(steps[name] for name in ORDER if name in steps)
+@runtime_checkable
+class Placed(Protocol):
+    """A step that says which names alone concern it: all others it passes on as they are."""
+
+    @property
+    def places(self) -> tuple[Name, ...]:
+        """Ends of these names, folded; a name without any is none of its."""
+        ...
 
 
 @runtime_checkable
@@ -166,11 +164,19 @@ class Gate(Protocol):
 def compose(steps: Sequence[Step]) -> Rest:
     """The chain of steps, first to last, made once; a question that none of them answers fails with SERVFAIL.
 
-    Without a gate among them transfers are refused before the first step.
+    Without a gate among them transfers are refused before the first step. Placed steps that follow each other are passed
+    together by names that concern none of them: each would cost two calls for nothing.
     """
     rest: Rest = _end
+    beyond = rest
+    places: tuple[Name, ...] = ()
     for step in reversed(steps):
-        rest = _linked(step, rest)
+        if isinstance(step, Placed):
+            places += step.places
+            rest = _passed_by(step, rest, places, beyond)
+        else:
+            rest = beyond = _linked(step, rest)
+            places = ()
     gates = [step for step in steps if isinstance(step, Gate)]
     for gate in gates:
         gate.lead_to(steps)
@@ -224,6 +230,16 @@ def _linked(step: Step, rest: Rest) -> Rest:
 
     def here(request: Request, done: Done) -> Outcome | None:
         return ask(request, rest, done)
+
+    return here
+
+
+def _passed_by(step: Step, rest: Rest, places: tuple[Name, ...], beyond: Rest) -> Rest:
+    """The step, unless a name lies in none of the places; then what is beyond all that have these."""
+    ask = step.ask
+
+    def here(request: Request, done: Done) -> Outcome | None:
+        return ask(request, rest, done) if request.query.name.endswith(places) else beyond(request, done)
 
     return here
 

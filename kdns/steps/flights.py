@@ -40,8 +40,9 @@ class Flight:
         outcome = rest(request, self._land)
         if outcome is not None:
             return self.learn(outcome)
-        self._flights.flying[self._key] = self
-        self._flights.waiting += 1
+        flights = self._flights
+        flights.flying[self._key] = self
+        flights.waiting += 1
         self._waiting.append(done)
         return None
 
@@ -67,11 +68,12 @@ class Flight:
         raise NotImplementedError
 
     def _land(self, outcome: Outcome) -> None:
-        del self._flights.flying[self._key]
+        flights, waiting = self._flights, self._waiting
+        del flights.flying[self._key]
         try:
             learned = self.learn(outcome)
         except Exception as fault:  # noqa: BLE001 - whoever runs the chain isn't below us any more; it gets the fault as a value
             learned = Failed(types.SERVFAIL, ExtendedError(types.EDE_OTHER, "internal error"), cause=fault)
-        self._flights.waiting -= len(self._waiting)
-        for done in self._waiting:
+        flights.waiting -= len(waiting)
+        for done in waiting:
             done(learned)

@@ -51,19 +51,19 @@ def label(text: str) -> bytes:
 class Kubernetes:
     """Answers from the index."""
 
-    __slots__ = ("_entrance", "_index", "_places", "_zone")
+    __slots__ = ("_entrance", "_index", "_zone", "places")
 
     def __init__(self, index: Index, zone: Zone, entrance: Rest | None = None) -> None:
         """Targets outside the zone are asked for at the entrance; without one, at the steps after this."""
         self._index = index
         self._zone = zone
-        self._places = tuple(origin for origin, _ in zone.places)
+        self.places = tuple(origin for origin, _ in zone.places)
         self._entrance = entrance
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         query = request.query
-        if not query.name.endswith(self._places) or query.qclass != types.IN:  # and so in none of the zones
+        if not query.name.endswith(self.places) or query.qclass != types.IN:  # and so in none of the zones
             return rest(request, done)
         found = schema.answer(self._index, self._zone, query)
         if found is None:

@@ -92,13 +92,15 @@ class Port:
         call: 15 µs instead of 4.
         """
         upstream, query, flights = self._upstream, flight.query, self._flights
-        draw = upstream.chance.draw
-        ident = draw()
+        chance = upstream.chance
+        if upstream.mixes:
+            ident, name = chance.disguised(query.qname)
+        else:
+            ident, name = chance.draw(), query.name if upstream.folds else query.qname
         while ident in flights:
-            ident = draw()
-        name = upstream.chance.mixed(query.qname) if upstream.mixes else query.name if upstream.folds else query.qname
+            ident = chance.draw()
         # As take does, which would be a call more for each question.
-        flight.sent = sent = foreign.ask(query, ident, edns=flight.edns, qname=name)
+        flight.sent = sent = foreign.ask(query, ident, name, edns=flight.edns)
         flights[ident] = flight
         flight.carrier = self
         self.left -= 1
@@ -223,7 +225,10 @@ class Port:
             return
         found = plain(flight.query, flight.sent, octets)
         if found is not None and len(octets) <= DATAGRAM_LIMIT:
-            self._forget(ident)
+            self._flights[ident] = None  # as _forget does
+            self._waiting -= 1
+            if self._retired and not self._waiting:
+                self.close()
             self._upstream.durations.fresh.append(now - flight.at)
             flight.answered(octets, found)
         elif foreign.answers(flight.sent, octets):

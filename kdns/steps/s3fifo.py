@@ -65,7 +65,7 @@ class S3Fifo(Generic[_T]):
             self.octets -= old.size
             if not old.is_main:
                 self._small_octets -= old.size
-        elif self._take_mark(key):
+        elif self._marks[hash(key) & _PLACES] and self._take_mark(key):
             value.is_main = True
             self._main.append(key)
         else:

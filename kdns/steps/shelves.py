@@ -9,7 +9,7 @@ import struct
 from typing import Final
 
 from kdns.config.directives.cache import Cache as Settings
-from kdns.dns import foreign, types
+from kdns.dns import types
 from kdns.dns.lasting import Lasting, with_ttl
 from kdns.dns.names import Name, is_below
 from kdns.dns.query import Query
@@ -45,21 +45,23 @@ class Shelves:
         self._item = Steady if settings.keep_ttl else Item
         self._failures = Failures(loop)
 
-    def keep(self, key: bytes, found: Lasting, by: str) -> Relayed:
-        """What to give now of what by said and what lasts; it is kept if it may be, and takes the place of what was."""
+    def keep(self, key: bytes, outcome: Relayed, found: Lasting) -> Relayed:
+        """What to give now of an outcome of which this lasts; it is kept if it may be, and takes the place of what was."""
         octets, ttls, ttl, denial, rotation = found
         second = int(self.loop.time())
         shelf, least, most, disabled = self._shelves[denial]
-        seconds = 0 if not ttl else least if ttl < least else min(ttl, most)
-        octets = with_ttl(octets, ttls, seconds)
-        item = self._item(
-            len(key) + len(octets) + _OVERHEAD + _OVERHEAD_TTL * len(ttls), octets, found, second + seconds, seconds
-        )
+        seconds = 0 if not ttl else least if ttl < least else min(most, ttl)
+        if seconds != ttl or len(ttls) > 1 or octets is not outcome.octets:
+            octets = with_ttl(octets, ttls, seconds)
+            # As Relayed(...), for a third of the time; tidy as foreign.tidy says.
+            outcome = tuple.__new__(Relayed, (octets, outcome.by, 0.0, None, rotation, not octets[11], None))
+        size = len(key) + len(octets) + _OVERHEAD + _OVERHEAD_TTL * len(ttls)
+        item = self._item(size, octets, found, second + seconds, seconds)
         if not seconds or (disabled and _is_of(key, disabled)) or not shelf.put(key, item):
             self.outdate(key, denial=denial)
         if second <= self._failures.last:
             self._failures.answered(key)
-        return Relayed(octets, by, 0.0, None, rotation, foreign.tidy(octets))
+        return outcome
 
     def outdate(self, key: bytes, *, denial: bool) -> None:
         """Lets the answer or the denial under a key be given no more, not even as stale: there is something newer."""

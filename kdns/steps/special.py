@@ -59,7 +59,7 @@ _ZONES: Final = tuple(
         "8.b.d.0.1.0.0.2.ip6.arpa.",
     )
 )
-_LAST_LABELS: Final = (b"\x09localhost\0", b"\x07invalid\0", b"\x05onion\0", b"\x04arpa\0")
+_LAST_LABELS: Final = tuple(map(Name, (b"\x09localhost\0", b"\x07invalid\0", b"\x05onion\0", b"\x04arpa\0")))
 # Zones whose every name has the records of the zone's own (RFC 6761 section 6.3) or none (RFC 9462 section 6.4).
 _WHOLE: Final = frozenset((_LOCALHOST, from_text("resolver.arpa.")))
 # Zones that don't exist even at their top (RFC 6761 section 6.4, RFC 7686 section 2).
@@ -72,6 +72,7 @@ class Special:
     """Answers special-use names and passes all others on."""
 
     __slots__ = ()
+    places: Final = _LAST_LABELS
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""

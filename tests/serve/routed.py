@@ -11,7 +11,7 @@ WHERE = (".", "")
 
 def everywhere(chain: Rest) -> Routes:
     """All questions go to the chain."""
-    return Routes([(ROOT, Block(".", chain, Manner(recursion=True)))])
+    return Routes([(ROOT, Block((".", ""), chain, Manner(recursion=True)))])
 
 
 def tcp_limit(_query: Query, _datagram: int) -> int:

@@ -17,11 +17,11 @@ def block(zone: str, *, only: str = "") -> Block:
     def takes(_query: Query, client: Client) -> bool:
         return client.host == only
 
-    return Block(zone, lambda _request, _done: Failed(0), Manner(), takes=takes if only else None)
+    return Block((zone, ""), lambda _request, _done: Failed(0), Manner(), takes=takes if only else None)
 
 
 def routes(*blocks: Block) -> Routes:
-    return Routes(sorted(((from_text(each.zone), each) for each in blocks), key=lambda each: -len(each[0])))
+    return Routes(sorted(((from_text(each.where[0]), each) for each in blocks), key=lambda each: -len(each[0])))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def routes(*blocks: Block) -> Routes:
     ],
 )
 def test_longest_zone_decides(zones: list[str], name: str, qtype: int, expected: str) -> None:
-    assert routes(*map(block, zones)).find(Query(from_text(name), qtype), CLIENT).zone == expected
+    assert routes(*map(block, zones)).find(Query(from_text(name), qtype), CLIENT).where[0] == expected
 
 
 def test_first_view_that_takes_a_question_has_it() -> None:
@@ -59,4 +59,4 @@ def test_no_block_has_a_longer_zone_of_the_name(zones: list[str], name: str) -> 
     found = routes(*map(block, zones)).find(Query(from_text(name), types.A), CLIENT)
     folded = fold(from_text(name))
     fitting: list[Name] = [from_text(zone) for zone in zones if is_below(folded, from_text(zone))]
-    assert found is NOBODY if not fitting else from_text(found.zone) == max(fitting, key=len)
+    assert found is NOBODY if not fitting else from_text(found.where[0]) == max(fitting, key=len)

@@ -100,7 +100,7 @@ async def serving(kind: Kind, host: str) -> AsyncIterator[tuple[Script, Door, so
         rules = Rules(udp_limit, cookie=lambda _, __: b"")
         shared = Shared(memo, audiences=Audiences([lambda host: host[-1]]) if kind.marked else None)
         querylog = QueryLog(script.lines, "udp", host) if kind.logged else None
-        block = Block(".", compose((script,)), logs=(Rule((ROOT,), Format(FORMAT)),) if kind.logged else ())
+        block = Block((".", ""), compose((script,)), logs=(Rule((ROOT,), Format(FORMAT)),) if kind.logged else ())
         responder = Responder(
             Place("dns://:53", "udp", "1"), Routes([(ROOT, block)]), rules, memo, Quiet(), shared, querylog
         )

@@ -6,7 +6,6 @@ from kdns.dns import types
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer
-from kdns.steps import chain
 from kdns.steps.chain import (
     Answered,
     Done,
@@ -57,20 +56,29 @@ def never(outcome: Outcome) -> None:
     raise AssertionError(outcome)
 
 
-def test_order_of_steps() -> None:
-    assert chain.ORDER == ("kubernetes", "special", "cache", "forward")
+class PlacedStep(Passing):
+    """A step for names below a place."""
+
+    def __init__(self, name: str, seen: list[str]) -> None:
+        super().__init__(name, seen)
+        self.places = (from_text(name),)
 
 
-def test_steps_are_put_in_order_whatever_order_they_came_in() -> None:
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x.", ["first", "last"]),
+        ("x.a.", ["first", "a.", "last"]),
+        ("x.b.", ["first", "a.", "b.", "last"]),
+        ("x.c.", ["first", "a.", "b.", "c.", "last"]),
+    ],
+)
+def test_names_go_past_steps_that_are_for_others(name: str, expected: list[str]) -> None:
     seen: list[str] = []
-    steps = {name: Passing(name, seen) for name in ("forward", "cache", "kubernetes", "special")}
-    compose(chain.in_order(steps))(REQUEST, never)
-    assert seen == ["kubernetes", "special", "cache", "forward"]
-
-
-def test_step_without_a_place_in_the_order_is_an_error() -> None:
-    with pytest.raises(KeyError, match="resolve"):
-        chain.in_order({"resolve": Answering()})
+    placed = [PlacedStep(place, seen) for place in ("a.", "b.", "c.")]
+    chain = compose((Passing("first", seen), *placed, Passing("last", seen)))
+    chain(REQUEST._replace(query=Query(from_text(name), types.A)), never)
+    assert seen == expected
 
 
 def test_first_step_that_answers_is_the_last_asked() -> None:
