@@ -16,7 +16,7 @@ run: $(VENV)/.installed ## serve the cluster in examples/ on 127.0.0.1:1053
 		--health 127.0.0.1:0 --ready 127.0.0.1:0 --metrics 127.0.0.1:0
 
 test: $(VENV)/.installed-dev ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -m 'not image'
 
 check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(BIN)/ruff check

@@ -77,6 +77,7 @@ def test_it_runs_as_coredns_manifest_runs_it(folder: str) -> None:
     assert (pod["dnsPolicy"], pod["enableServiceLinks"]) == ("Default", False)
     assert container["resources"]["limits"] == {"memory": "170Mi"}
     assert automatic(64, Limits(None, 170 << 20)) >= 2  # workers that fit below it
+    assert {each["mountPath"] for each in container["volumeMounts"]} == {"/etc/coredns", "/var/lib/kdns"}
     paths = [container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("liveness", "readiness")]
     assert paths == ["/health", "/ready"]
     probe = container["livenessProbe"]

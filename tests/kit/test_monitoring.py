@@ -21,7 +21,6 @@ AWAITED = {
     "coredns_dns_request_size_bytes",
     "coredns_dns_response_size_bytes",
     "coredns_kubernetes_dns_programming_duration_seconds",
-    "coredns_reload_failed_total",
 }
 METRIC = re.compile(r"\b(?:coredns|kdns|process)_[a-z_]+")
 
