@@ -150,7 +150,7 @@ class Reflector:
             self._count(draft.put(raw), now)
             yield ()
         self._backoff.reset()
-        if not page.token:
+        if not page.token and draft is self._draft:  # else the list was given up meanwhile
             yield self._listed(draft, page.version, now)
 
     def opened(self, now: float) -> None:

@@ -92,6 +92,7 @@ CATALOGUE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         (
             f"{GAPS}a_history_that_went_back_is_listed_anew_logged_and_counted",
             f"{GAPS}another_cluster_with_later_versions_behind_the_same_address_is_seen_and_all_listed_anew",
+            f"{GAPS}whoever_begins_anew_in_the_middle_of_a_list_lists_from_its_start",
             f"{AUDITS}an_etcd_restored_from_a_backup_is_listed_anew",
         ),
     ),

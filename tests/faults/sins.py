@@ -120,6 +120,17 @@ class Hangs(Sin):
 
 
 @dataclass
+class Dawdles(Sin):
+    """K04: each answer takes its time."""
+
+    wait_s: float
+
+    async def request(self, api: FaultyApi, ask: Ask, writer: asyncio.StreamWriter) -> Reply | None:
+        await asyncio.sleep(self.wait_s)
+        return None
+
+
+@dataclass
 class Resets(Sin):
     """K36: connections that are meant are reset."""
 

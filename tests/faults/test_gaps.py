@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from kdns.sources.api import ApiSource
 from tests.faults.faulty_api import FaultyApi, namespace, refusal, service, slice_of
 from tests.faults.scene import plain, scene
-from tests.faults.sins import SINS, ListsThePast, Loses, Refuses, Resets
+from tests.faults.sins import SINS, Dawdles, ListsThePast, Loses, Refuses, Resets
 from tests.serve.conversation import virtually
 
 
@@ -207,6 +208,22 @@ async def test_another_cluster_with_later_versions_behind_the_same_address_is_se
             assert it.events("history_reset")
         finally:
             await other.close()
+
+
+@pytest.mark.parametrize("at_s", [0.0, 0.5, 1.5, 2.5])
+@virtually
+async def test_whoever_begins_anew_in_the_middle_of_a_list_lists_from_its_start(at_s: float) -> None:
+    api = plain()
+    for number in range(1200):
+        api.put("services", service(f"s{number}", f"10.97.{number // 200}.{number % 200}"))
+    api.sins = [Dawdles(1.0)]
+    async with scene(api, "web.shop", "s1199.shop", synced=False, audit_s=0) as it:
+        await asyncio.sleep(at_s)
+        assert isinstance(it.feed.source, ApiSource)
+        it.feed.source._begin_anew()
+        await it.until(lambda: bool(it.revisions), within_s=60)
+        await it.until(it.agrees, within_s=60)
+        assert it.answers == {"web.shop": [{"10.96.0.1"}], "s1199.shop": [{"10.97.5.199"}]}
 
 
 @virtually

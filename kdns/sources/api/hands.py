@@ -65,6 +65,7 @@ class Hands:
 
     __slots__ = (
         "_ahead",
+        "_asking",
         "_keys",
         "_link",
         "_moves",
@@ -84,6 +85,7 @@ class Hands:
         self._link = Link()
         self._rereading: asyncio.Task[None] | None = None
         self._ahead: tuple[Request, asyncio.Task[_Answer | SourceError]] | None = None  # a page that is on its way
+        self._asking: asyncio.Task[None] | None = None  # what is under way for the reflector
         self._since = 0.0  # when the present stretch began
         self._moves = 0  # of the reflector, that have been told
 
@@ -108,7 +110,7 @@ class Hands:
     def begin_anew(self) -> None:
         """Trusts nothing of what is known."""
         self._reflector.start_over(_now())
-        self._link.close()
+        self._give_up()
 
     async def _follow(self, beside: asyncio.TaskGroup) -> None:
         while True:
@@ -116,8 +118,18 @@ class Hands:
             if isinstance(what, Wait):
                 await asyncio.sleep(what.until - _now())
             else:
-                await self._ask(what, beside)
+                self._asking = beside.create_task(self._ask(what, beside))
+                await asyncio.wait([self._asking])
                 self._tell()
+
+    def _give_up(self) -> None:
+        """Ends what is under way, so that none of it reaches the reflector, which wants something else now."""
+        if self._asking is not None:
+            self._asking.cancel()
+        if self._ahead is not None:
+            self._ahead[1].cancel()
+            self._ahead = None
+        self._link.close()
 
     async def _ask(self, request: Request, beside: asyncio.TaskGroup) -> None:
         """Sends the request and tells the reflector what came of it, until there is no more of it."""
@@ -143,7 +155,11 @@ class Hands:
     async def _answer(self, request: Request) -> _Answer:
         """What comes of the request, which may be on its way already. Raises SourceError."""
         ahead, self._ahead = self._ahead, None
-        if ahead is None or ahead[0] != request:
+        if ahead is None:
+            return await self._get(self._link, request)
+        if ahead[0] != request:  # the page isn't wanted any more, and nobody else may use its connection
+            ahead[1].cancel()
+            self._link.close()
             return await self._get(self._link, request)
         came = await ahead[1]
         if isinstance(came, SourceError):
@@ -189,12 +205,7 @@ class Hands:
         while reflector.streaming:
             self._tell()
             self._reread(beside)
-            try:
-                chunk = await response.chunk(reflector.idle_s)
-            except SourceError:
-                if self._reflector.streaming:
-                    raise
-                return  # given up meanwhile, and closed
+            chunk = await response.chunk(reflector.idle_s)
             now = _now()
             if not chunk:
                 reflector.closed(now)
@@ -269,7 +280,7 @@ class Hands:
         was_open = reflector.streaming
         reflector.audited(audit, _now())
         if was_open and not reflector.streaming:
-            self._link.close()
+            self._give_up()
         self._reread(beside)
 
     async def _list(self, audit: Audit) -> None:
