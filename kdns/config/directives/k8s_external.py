@@ -69,13 +69,14 @@ DIRECTIVE: Final = Directive(
     differs=(
         (
             "A load balancer's host name is a CNAME that stands alone: of several the first counts, and none where there are"
-            " addresses. SRV records lead to all, without additional addresses of host names."
+            " addresses; who asks for the CNAME gets it. SRV records lead to all, without additional addresses of host names."
         ),
         "X.S.N.Z doesn't exist unless X is an endpoint; CoreDNS gives the Service's addresses for any X.",
         "Names that only have names below them are there without data (RFC 8020), as _tcp.S.N.Z.",
         "All records have the TTL of this directive; CoreDNS gives CNAME and SRV that of kubernetes.",
         "PTR records lead to names in the first zone that isn't a reverse one, as the name server of all reverse zones does.",
         "ns1 has the server's own addresses where no Service in front of it has any outside; CoreDNS gives none then.",
+        "A copied zone has no SRV records at endpoints' names; weights are those that the names are answered with.",
         "The serial is that of the cluster: it grows with every change.",
         "A Service that ignore empty_service leaves out isn't there outside either.",
     ),
