@@ -24,6 +24,7 @@ from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.controller import Controller
 from kdns.dns.names import ROOT, from_text
 from kdns.ops.metrics import Series, encode_report
+from kdns.serve.configuration import FIRST, News
 from kdns.serve.link import WorkerLink
 from kdns.zone.entry import service_owner
 from kdns.zone.index import Index
@@ -83,11 +84,11 @@ class Scene:
         self.opened: list[socket.socket] = []
         self.links: list[WorkerLink] = []
 
-    def connect(self, slot: int, worker: Worker, process: int = 0) -> Worker:
+    def connect(self, slot: int, worker: Worker, process: int = 0, generation: int = FIRST) -> Worker:
         """A channel between the slot and the worker, which has had so many predecessors there."""
         ours, theirs = socket.socketpair()
         self.opened += (ours, theirs)
-        self.controller.connect(slot, process, ours)
+        self.controller.connect(slot, process, ours, generation)
         self.links.append(WorkerLink(theirs, asyncio.get_running_loop(), worker, worker.lost.append))
         return worker
 
@@ -423,3 +424,57 @@ async def test_what_was_left_out_of_manifests_is_counted_and_logged_once(tmp_pat
     told = [line["subject"] for line in lines if line["event"] == "object_left_out"]
     assert [subject.split()[0] for subject in told] == ["Service/shop/odd"]
     holds(page, {f'kdns_object_problems_total{{kind="Service",field="{told[0].split()[1]}"}}': 1})
+
+
+# Another configuration
+
+
+@virtually
+async def test_what_workers_that_left_have_counted_stays(tmp_path: Path) -> None:
+    async with scene(tmp_path, workers=1) as made:
+        old = made.connect(0, Worker())
+        old.counts = {HITS: 7, ENTRIES: 3}
+        await made.ready()
+        await made.metrics()
+        made.controller.prepare(made.controller.crew.settings, 2)
+        new = made.connect(0, Worker(), generation=2)
+        new.counts = {HITS: 1, ENTRIES: 1}
+        await until(lambda: new.has("web"))
+        made.controller.take_over()
+        assert (await made.metrics())["kdns_memo_hits_total"] == 8
+        old.counts = {HITS: 9, ENTRIES: 3}
+        made.links[0].tell()  # the last words of who leaves
+        made.links[0].close()
+        await until(lambda: not made.controller._left)
+        holds(await made.metrics(), {"kdns_memo_hits_total": 10, "kdns_memo_entries": 1})
+        assert (await made.page("ready"))[0] == 200
+
+
+@virtually
+async def test_workers_that_won_t_come_leave_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path, workers=1) as made:
+        made.connect(0, Worker())
+        await made.ready()
+        made.controller.prepare(made.controller.crew.settings, 2)
+        new = made.connect(0, Worker(), generation=2)
+        assert "another configuration gets ready" in (await made.page("ready", "verbose"))[1]
+        made.controller.drop()
+        await until(lambda: bool(new.lost))
+        assert await made.page("ready") == (200, "OK")
+        late = made.connect(0, Worker(), generation=2)  # a channel that was on its way
+        await until(lambda: bool(late.lost))
+
+
+@virtually
+async def test_a_failed_reload_is_a_line_of_ready_and_a_number(tmp_path: Path) -> None:
+    async with scene(tmp_path, workers=1) as made:
+        made.connect(0, Worker())
+        await made.ready()
+        assert "coredns_reload_failed_total" not in await made.metrics()  # there is no file to reload
+        made.controller.news = News(
+            done=1, failed=2, trouble="Corefile:1:1: error: a\nCorefile:2:1: error: b", seen="s"
+        )
+        status, body = await made.page("ready", "verbose")
+        assert status == 200
+        assert body.endswith("reload: failed: Corefile:1:1: error: a\nreload: failed: Corefile:2:1: error: b\n")
+        holds(await made.metrics(), {"coredns_reload_failed_total": 2, "kdns_reloads_total": 1})
