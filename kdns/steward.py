@@ -5,6 +5,7 @@ supervisor, who has it read again by a process of its own.
 """
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -166,8 +167,8 @@ class Steward:
         self.controller.take_over()
         if self.controller.feed is not before:
             task = self._feeds.pop(before)
+            task.add_done_callback(self._succeed)
             task.cancel()
-            task.add_done_callback(lambda _, feed=self.controller.feed: feed.take_over())  # type: ignore[misc] # bound here
         handed, self._handed = self._handed, []
         pages = dict(zip(self.controller.crew.settings.probes.pages(), handed, strict=True))
         for name in [name for name in self._pages if name not in pages]:
@@ -177,6 +178,11 @@ class Steward:
                 sock.close()
             else:
                 self._show(name, sock)
+
+    def _succeed(self, _: "asyncio.Task[None]") -> None:
+        """The feed before has ended: what it held, in circles, is given back, and its snapshot is the next one's."""
+        self.controller.feed.take_over()
+        gc.collect()
 
     def _drop(self) -> None:
         coming = self.controller.coming

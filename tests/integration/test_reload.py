@@ -10,11 +10,13 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.integration.asking import Ask, Asking
+from tests.lab import HOW_TO_RUN, Lab, assets
 from tests.server import ZONE, Server, alive, until
 
 WEB = f"web.shop.{ZONE}"
@@ -345,3 +347,29 @@ def test_no_query_is_lost_at_5000_a_second(configuration: ConfigMap, tmp_path: P
     assert found["Queries lost"] == "0", said
     assert found["Queries sent"] == found["Queries completed"]
     assert int(found["Queries sent"]) > 20_000
+
+
+# The API server
+
+
+@pytest.mark.lab
+def test_while_the_api_server_is_away_another_configuration_is_served_all_the_same(
+    configuration: ConfigMap, tmp_path: Path
+) -> None:
+    binaries = assets()
+    if binaries is None:
+        pytest.skip(HOW_TO_RUN)
+    with closing(Lab(binaries, tmp_path)) as lab:
+        lab.start()
+        lab.create("namespaces", "", "shop")
+        lab.create("services", "shop", "web", spec={"clusterIP": "10.98.0.1", "ports": [{"port": 80}]})
+        flags = ("-conf", str(configuration.corefile), "--kubeconfig", str(lab.kubeconfig()), "-p", "0")
+        with Server(*flags, "--workers", "1", folder=tmp_path, plain=True) as server:
+            lab.stop()
+            configuration.put("192.0.2.2", ttl=77)
+            reload(server, 1)
+            server.comes_to("host.example.", "A", {"192.0.2.2"})
+            assert [(each.ttl, each[0].to_text()) for each in server.ask(WEB).answer] == [(77, "10.98.0.1")]
+            lab.start()
+            lab.delete("services", "shop", "web")
+            server.comes_to(WEB, "A", {"NXDOMAIN"})
