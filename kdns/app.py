@@ -167,8 +167,8 @@ def run_controller(start: ControllerStart, settings_of: Callable[[ControllerStar
     What only the operator can mend ends the whole server (EX_CONFIG) at its start. Later, workers serve what they
     have, and the next controller may find things mended.
     """
+    from kdns.controller.steward import control  # noqa: PLC0415
     from kdns.sources.errors import SourceError  # noqa: PLC0415 - its imports belong to this process alone
-    from kdns.steward import control  # noqa: PLC0415
 
     settings = settings_of(start)
     logs.configure(settings.log_level, "controller")

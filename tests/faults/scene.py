@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from kdns.cluster.objects import Resource
 from kdns.config.settings import ApiEndpoint, ClusterSource, ReadSettings
+from kdns.controller.feed import Feed, Wish
 from kdns.dns import types
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
-from kdns.feed import Feed, Wish
 from kdns.zone.index import Index
 from kdns.zone.patch import Patch
 from kdns.zone.schema import Zone, answer

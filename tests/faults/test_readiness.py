@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
 from kdns.config.settings import Address, ApiEndpoint, ClusterSource
-from kdns.controller import Controller
+from kdns.controller.controller import Controller
 from kdns.dns.names import ROOT, from_text
 from kdns.serve.link import WorkerLink
 from kdns.zone.index import Index

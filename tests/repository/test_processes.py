@@ -26,7 +26,10 @@ PROCESSES = [
     ("kdns.app", ("kubernetes", "urllib3", "requests", "aiohttp", "yaml", "http", "dnslib", "click")),
     # The controller is forked before what answers is imported: it is at work meanwhile.
     ("kdns.app", ("kdns.steps", "kdns.zone", "kdns.serve.worker", "kdns.serve.udp", "kdns.serve.stream", "ctypes")),
-    ("kdns.steward", ("kubernetes", "yaml", "http", "dnslib", "click", "kdns.steps", "kdns.serve.worker", "ctypes")),
+    (
+        "kdns.controller.steward",
+        ("kubernetes", "yaml", "http", "dnslib", "click", "kdns.steps", "kdns.serve.worker", "ctypes"),
+    ),
     # Only the short-lived child that reads a zone file loads the library for it.
     ("kdns.steps.file", (*CLUSTER_LIBRARIES, *OWN_CLUSTER_PARTS, "http", "dnslib", "dns")),
     # It is there before the fork, in every process; seldom has a Corefile a pattern.

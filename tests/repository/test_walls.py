@@ -42,6 +42,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),
     "diff": ("dns",),
+    "controller": ("cluster", "config", "dns", "ops", "serve", "sources", "zone"),
 }
 # Time, chance and IO are arguments here.
 PURE = (

@@ -21,9 +21,9 @@ from kdns.config.directives.view import View
 from kdns.config.serving import Serving
 from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.config.table import name_of
-from kdns.crew import Crew, Worker
+from kdns.controller.crew import Crew, Worker
+from kdns.controller.feed import Feed, wish_of
 from kdns.dns import names
-from kdns.feed import Feed, wish_of
 from kdns.ops import health, metrics
 from kdns.ops.listener import Response, Route
 from kdns.ops.processes import process_samples
@@ -133,7 +133,7 @@ class Controller:
 
     def _show_banner(self) -> None:
         """Tells the person who serves manifests what there is to ask."""
-        from kdns.cli.banner import Served, serving_lines  # noqa: PLC0415
+        from kdns.controller.banner import Served, serving_lines  # noqa: PLC0415
         from kdns.sources.manifests import ManifestSource  # noqa: PLC0415
 
         assert isinstance(self.feed.source, ManifestSource)

@@ -14,7 +14,7 @@ from kdns.cluster.objects import Delta, Key, Namespace, Reset, Resource, Service
 from kdns.cluster.snapshot import Header, Origin, Rows
 from kdns.cluster.store import Store
 from kdns.config.settings import ReadSettings, SnapshotSettings
-from kdns.lastknown import Feeding, LastKnown
+from kdns.controller.lastknown import Feeding, LastKnown
 from kdns.sources import snapshot
 from kdns.sources.demand import demand_of
 from kdns.sources.status import ResourceStatus

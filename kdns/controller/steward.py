@@ -21,8 +21,8 @@ from kdns.config.disk import Disk
 from kdns.config.seen import look, unpack
 from kdns.config.serving import Serving
 from kdns.config.settings import SettingsError
-from kdns.controller import Controller
-from kdns.feed import Feed
+from kdns.controller.controller import Controller
+from kdns.controller.feed import Feed
 from kdns.ops import logs
 from kdns.ops.listener import serve_http
 from kdns.serve.configuration import Coming, read_coming, read_news

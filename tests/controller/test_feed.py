@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from kdns.config.settings import ApiEndpoint, ClusterSource, ReadSettings, SnapshotSettings
-from kdns.feed import Feed, Wish
+from kdns.controller.feed import Feed, Wish
 
 
 def off(wish: Wish) -> list[tuple[str, str]]:

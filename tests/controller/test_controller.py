@@ -21,7 +21,7 @@ from kdns.config.directives.view import View
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
 from kdns.config.settings import Address
 from kdns.config.settings import ManifestSource as ManifestSettings
-from kdns.controller import Controller
+from kdns.controller.controller import Controller
 from kdns.dns.names import ROOT, from_text
 from kdns.ops.metrics import Series, encode_report
 from kdns.serve.configuration import FIRST, News

@@ -1,8 +1,8 @@
 """The banner: what a person reads when manifests are served."""
 
-from kdns.cli.banner import Served, serving_lines
 from kdns.cluster.objects import Key, Service, Stamp
 from kdns.config.settings import Address
+from kdns.controller.banner import Served, serving_lines
 from kdns.dns import names
 from kdns.zone.entry import Port, pack_slice
 

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from kdns.config.serving import Serving
-from kdns.feed import Feed
+from kdns.controller.feed import Feed
 from kdns.ops import logs, metrics
 from kdns.serve.channel import PatchFrame
 from kdns.serve.link import ControllerLink

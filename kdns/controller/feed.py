@@ -20,7 +20,7 @@ from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.serving import Serving
 from kdns.config.settings import STATE_FOLDER, ClusterSource, ManifestSource, ReadSettings, SnapshotSettings
-from kdns.lastknown import Feeding, LastKnown, origin_of
+from kdns.controller.lastknown import Feeding, LastKnown, origin_of
 from kdns.ops import logs
 from kdns.sources.demand import Demand, demand_of
 from kdns.sources.status import ResourceStatus
