@@ -43,7 +43,7 @@ def _is_namespace(name: str) -> str:
     return name
 
 
-_NAMESPACE: Final = of_text("the name of a namespace", _is_namespace, "default")
+NAMESPACE: Final = of_text("the name of a namespace", _is_namespace, "default")
 _EXPRESSION: Final[Kind[str]] = text("a label selector such as app=web", "app=web")
 _SELECTOR: Final[Shape[Selector]] = mapped(_EXPRESSION, parse)
 _PATH: Final = file("client.pem", rooted=False)
@@ -95,7 +95,7 @@ class Kubernetes(Settings):
     )
     namespaces: tuple[str, ...] = option(
         "namespaces NAMESPACE...",
-        many(_NAMESPACE),
+        many(NAMESPACE),
         default=(),
         repeat="each",
         doc="Only names in these namespaces are there; all by default.",
