@@ -22,6 +22,7 @@ from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.directives.reload import Reload
 from kdns.config.directives.replies import Bufsize, Chaos, Header, Nsid
 from kdns.config.directives.rewrite import Rewrite
+from kdns.config.directives.searchpath import Searchpath
 from kdns.config.directives.template import Template
 from kdns.config.directives.view import Metadata, View
 from kdns.config.directives.zonefiles import File, Transfer
@@ -58,6 +59,7 @@ _ELSEWHERE: Final = (
 # Only make answers come sooner, or spare a restart: a server without them is a server still.
 WITHOUT_EFFECT: Final[Mapping[type[Settings], str]] = {
     Autopath: "this version doesn't go through clients' search path for them",
+    Searchpath: "this version doesn't complete names",
 }
 
 

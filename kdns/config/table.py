@@ -1,6 +1,7 @@
 """The table: every directive that a Corefile may have, in the order in which questions go through them.
 
-The order is CoreDNS' (plugin.cfg of 1.14) and never the file's, but among several of one name. Only cache, there before
+The order is CoreDNS' (plugin.cfg of 1.14) and never the file's, but among several of one name. searchpath, which CoreDNS hasn't, follows
+autopath. Only cache, there before
 all that answer, stands here before those that ask upstreams: what others know is never a second old. What CoreDNS has and kdns
 hasn't is here, too, as an error that says what to do, or accepted where it has no effect.
 """
@@ -29,6 +30,7 @@ from kdns.config.directives import (
     reload,
     replies,
     rewrite,
+    searchpath,
     template,
     view,
     zonefiles,
@@ -77,6 +79,7 @@ DIRECTIVES: Final[tuple[Entry, ...]] = (
     Absent("tsig", "signs messages by a shared key", "limit who may ask by acl, and transfers by transfer"),
     rewrite.DIRECTIVE,
     autopath.DIRECTIVE,
+    searchpath.DIRECTIVE,
     acl.DIRECTIVE,
     replies.HEADER,
     Absent("dnssec", "signs replies", "serve signed zones elsewhere, and forward to them"),

@@ -2,6 +2,7 @@
 
 from kdns.config import served, table
 from kdns.config.directives.autopath import Autopath
+from kdns.config.directives.searchpath import Searchpath
 
 
 def test_every_directive_is_done_somewhere_or_told_of() -> None:
@@ -10,4 +11,4 @@ def test_every_directive_is_done_somewhere_or_told_of() -> None:
 
 
 def test_what_has_no_effect_is_named() -> None:
-    assert set(served.WITHOUT_EFFECT) == {Autopath}
+    assert set(served.WITHOUT_EFFECT) == {Autopath, Searchpath}

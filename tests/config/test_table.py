@@ -32,8 +32,9 @@ ORDER = (
 )
 
 
-def test_the_order_is_coredns_own_but_for_the_cache_which_stands_before_the_upstreams() -> None:
-    assert [each.name for each in table.DIRECTIVES] == ORDER.replace("cache ", "").replace("loop", "cache loop").split()
+def test_the_order_is_coredns_own_but_for_cache_before_the_upstreams_and_searchpath() -> None:
+    ours = ORDER.replace("cache ", "").replace("loop", "cache loop").replace("autopath", "autopath searchpath")
+    assert [each.name for each in table.DIRECTIVES] == ours.split()
     assert len(table.BY_NAME) == len(table.DIRECTIVES) + len(table.REMOVED)
 
 

@@ -1,5 +1,6 @@
 """searchpath: names that clients complete by their search list, completed by the server, whoever the client is."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from kdns.config.declarations import Directive, Settings, flag, option, zones
@@ -10,6 +11,8 @@ from kdns.config.shapes import many
 from kdns.dns.names import Name
 
 Family: TypeAlias = Literal["ipv4", "ipv6", "auto"]
+
+_FAMILIES: Final[Sequence[Family]] = ("ipv4", "ipv6", "auto")
 
 RESOLV_CONF: Final = FilePath("/etc/resolv.conf")
 
@@ -33,7 +36,7 @@ class Searchpath(Settings):
     )
     family: Family | None = option(
         "family FAMILY",
-        words(("ipv4", "ipv6", "auto")),
+        words(_FAMILIES),
         default=None,
         doc=(
             "The only family of addresses that clients can use; auto for that of the server's own, if they are of one. For"
