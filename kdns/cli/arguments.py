@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Answer the cluster's names.",
     "check": "Find what is wrong with a Corefile.",
     "plugins": "List the directives of a Corefile, or the options of one.",
+    "diff": "Compare the replies of two servers, name by name.",
 }
 USAGE: Final = 2
 FAILURE: Final = 1

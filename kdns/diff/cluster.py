@@ -1,5 +1,6 @@
 """The differences about names of the cluster: one row for each of the list in docs/records.md that a reply shows."""
 
+from ipaddress import ip_address
 from typing import Final
 
 from kdns.diff.difference import SILENCE, Difference
@@ -81,6 +82,14 @@ def _name_server(pair: Pair, difference: Difference) -> bool:
         and difference.where in {"rcode", "answer", "additional", "authority"}
         and (difference.theirs == "" or " IN SOA " in difference.theirs or difference.where == "rcode")
     )
+
+
+def _link_local(_: Pair, difference: Difference) -> bool:
+    """A link-local address of the name server's, which is another host's wherever else it is used."""
+    if difference.ours or difference.where not in {"answer", "additional"}:
+        return False
+    owner, _class, rtype, data = difference.theirs.split(" ", 3)
+    return owner.startswith("ns.dns.") and rtype in {"A", "AAAA"} and ip_address(data).is_link_local
 
 
 def _alias(pair: Pair, difference: Difference) -> bool:
@@ -190,6 +199,7 @@ ROWS: Final = (
     Row("D3", "own", "a name is there for all types or for none", _soa_nowhere),
     Row("D15", "reverse", "the name servers of reverse zones are those of the cluster's", _mname),
     Row("D15", "cluster", "the addresses listened on are the name server's", _name_server),
+    Row("D15", "own", "no link-local address is the name server's", _link_local),
     Row("D5", "cluster", "an alias keeps its CNAME, and has the rcode of its target (RFC 6604)", _alias),
     Row("D6", "cluster", "aliases without an end are a failure", _circle),
     Row("D7", "cluster", "a pod has all its addresses, however they are spelled", _pod),

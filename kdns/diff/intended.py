@@ -13,13 +13,13 @@ from kdns.diff.difference import Difference
 from kdns.diff.verdict import Explains, Intended, Pair
 from kdns.dns.names import Name, fold, from_text, is_below
 
-_REVERSE: Final = tuple(map(from_text, ("in-addr.arpa", "ip6.arpa")))
+REVERSE: Final = tuple(map(from_text, ("in-addr.arpa", "ip6.arpa")))
 
 
 def table(zones: Iterable[str] = (), *, used: Iterable[str] = ()) -> tuple[Intended, ...]:
     """The rows for a server of these zones of a cluster, with its reverse zones, in which these directives are used."""
     primary = tuple(fold(from_text(zone)) for zone in zones)
-    own = (*primary, *_REVERSE) if primary else ()
+    own = (*primary, *REVERSE) if primary else ()
     scopes = {"cluster": primary, "reverse": own[len(primary) :], "own": own}
     names = frozenset(used)
     rows = (*(row for row in directives.ROWS if row.name in names), *cluster.ROWS, *others.ROWS)

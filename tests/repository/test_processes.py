@@ -38,6 +38,7 @@ PROCESSES = [
     ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib", "kdns.config")),
     ("kdns.cli.check", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
     ("kdns.cli.plugins", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
+    ("kdns.cli.diff", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.diff", "dnslib")),
 ]
 
 
