@@ -57,6 +57,10 @@ _TABLE: Final[tuple[Family, ...]] = (
     # As CoreDNS names them
     Family("coredns_build_info", "gauge", "Always 1; what is running.", ("version", "revision", "goversion")),
     Family("coredns_dns_requests_total", "counter", "Questions.", (*_BLOCK, "proto", "family", "type")),
+    Family("coredns_dns_request_duration_seconds", "histogram", "From reading a question to having answered.", _BLOCK),
+    Family("coredns_dns_request_size_bytes", "histogram", "Octets of questions.", (*_BLOCK, "proto")),
+    Family("coredns_dns_do_requests_total", "counter", "Questions that want DNSSEC records, too.", _BLOCK),
+    Family("coredns_dns_response_size_bytes", "histogram", "Octets of replies.", (*_BLOCK, "proto")),
     Family("coredns_dns_responses_total", "counter", "Replies.", (*_BLOCK, "rcode", "plugin")),
     Family("coredns_panics_total", "counter", "Questions that met a fault of the server's own."),
     Family("coredns_plugin_enabled", "gauge", "Always 1; which plugins are on.", (*_BLOCK, "name")),

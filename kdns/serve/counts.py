@@ -3,8 +3,9 @@
 The hot path adds to cells; here, when the controller asks, cells become named series.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from kdns.config.directives.view import View
@@ -14,9 +15,13 @@ from kdns.ops.metrics import FAMILIES, OTHER, Counts
 from kdns.serve import udp
 from kdns.serve.blocks import Working
 from kdns.serve.responder import Responder
+from kdns.serve.sizes import BUCKETS as SIZES
 from kdns.serve.stream import StreamServer
+from kdns.serve.tally import Kind
+from kdns.serve.timing import Where
 from kdns.steps import cache as cache_step
 from kdns.steps import forward as forward_step
+from kdns.steps.cells import Cells
 from kdns.steps.forward import Forward
 
 _TRANSLATOR: Final = "dns64"  # the name of a step that is imported only where there is one
@@ -61,10 +66,13 @@ def _count_door(responder: Responder, total: _Total) -> None:
     that a responder remembered for a second are hits as well.
     """
     door, tally = responder.door, responder.tally
-    for (qtype, rcode, by, empty, (zone, view)), count in tally.given.items():
+    given = tally.given
+    for (qtype, rcode, by, empty, (zone, view), _, _, do), count in given.items():
         kind = types.TYPE_NAMES.get(qtype, OTHER)
         total["coredns_dns_requests_total", (door.server, zone, view, door.transport, door.family, kind)] += count
         total["coredns_dns_responses_total", (door.server, zone, view, types.rcode_text(rcode), by)] += count
+        if do:
+            total["coredns_dns_do_requests_total", (door.server, zone, view)] += count
         if by == _TRANSLATOR:
             total["coredns_dns64_requests_translated_total", (door.server,)] += count
         if (zone, view) in responder.guarded and by not in _NOT_ALLOWED:
@@ -81,6 +89,28 @@ def _count_door(responder: Responder, total: _Total) -> None:
         total["kdns_dropped_total", (reason,)] += count
     total["coredns_panics_total", ()] += tally.panics
     total["kdns_memo_hits_total", ()] += tally.recalled
+    _count_histograms(responder, given, total)
+
+
+def _count_histograms(responder: Responder, given: Mapping[Kind, int], total: _Total) -> None:
+    """Sizes of questions and replies, and how long they took."""
+    door = responder.door
+    asked: defaultdict[Where, Cells] = defaultdict(partial(Cells, SIZES))
+    said: defaultdict[Where, Cells] = defaultdict(partial(Cells, SIZES))
+    replies: Counter[Where] = Counter()
+    for (_, _, _, _, where, question, reply, _), count in given.items():
+        replies[where] += count
+        asked[where].put(question, count)
+        if reply:
+            said[where].put(reply, count)
+    for name, label, blocks in (
+        ("coredns_dns_request_size_bytes", (door.transport,), asked),
+        ("coredns_dns_response_size_bytes", (door.transport,), said),
+        ("coredns_dns_request_duration_seconds", (), responder.timing.by_block(replies)),
+    ):
+        for where, cells in blocks.items():
+            for series, value in cells.series(name, (door.server, *where, *label)):
+                total[series] += value  # type: ignore[assignment] # some are seconds; a Counter adds any numbers
 
 
 def _count_steps(server: str, block: Working, total: _Total) -> None:

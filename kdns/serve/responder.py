@@ -23,7 +23,7 @@ that its outcome names, and all that pass do so together, by one comparison.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from kdns.dns import cookies, foreign, reply, types
 from kdns.dns.keepalive import keepalive_option
@@ -32,10 +32,12 @@ from kdns.dns.records import Answer, ExtendedError
 from kdns.dns.reply import Reply
 from kdns.dns.rules import UNCHANGED, minimal, minimal_reply, nsid_option
 from kdns.dns.serials import serial_of
-from kdns.serve.audiences import OTHERS, Audiences
+from kdns.serve.audiences import OTHERS
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
 from kdns.serve.routes import NOBODY, Block, Routes
+from kdns.serve.tally import Shared, Tally
+from kdns.serve.timing import Timing
 from kdns.steps.chain import SILENCE, Answered, Client, Failed, Outcome, Peer, Relayed, Request, Transfer
 from kdns.zone.entry import Owner
 
@@ -80,63 +82,6 @@ class Rules(NamedTuple):
     idle_s: float | None = None  # how long a connection may be silent; None where there are none
 
 
-# Type, rcode, who answered, whether without any answer, and zone and view of the server block.
-Kind: TypeAlias = tuple[int, int, str, bool, tuple[str, str]]
-
-
-class Shared:
-    """What so many doors have in common: a memo of replies that are the same at each, to each audience where there are several.
-
-    And the cells that count them.
-    """
-
-    __slots__ = ("audiences", "cells", "doors", "memo")
-
-    def __init__(self, memo: Memo, doors: int = 1, audiences: Audiences | None = None) -> None:
-        self.memo = memo
-        self.doors = doors
-        self.audiences = audiences
-        self.cells: dict[Kind, list[int]] = {}  # replies at each door
-
-
-class Tally:
-    """What a door has seen, counted in cells that the hot path adds to without looking anything up."""
-
-    __slots__ = ("_doors", "_place", "cells", "dropped", "made", "panics")
-
-    def __init__(self, shared: Shared, place: int) -> None:
-        self.cells = shared.cells
-        self._doors = shared.doors
-        self._place = place
-        self.dropped: dict[str, int] = {}  # why -> datagrams without a reply
-        self.made = 0  # replies that weren't remembered ones
-        self.panics = 0
-
-    @property
-    def recalled(self) -> int:
-        """How many replies were remembered ones."""
-        return sum(self.given.values()) - self.made
-
-    @property
-    def given(self) -> dict[Kind, int]:
-        """Replies by kind; none that were never given."""
-        return {kind: cell[self._place] for kind, cell in self.cells.items() if cell[self._place]}
-
-    def count(self, qtype: int, rcode: int, by: str, where: tuple[str, str], *, empty: bool = True) -> list[int]:
-        """Counts a reply that was made; the cell of its kind, for when it is given again."""
-        self.made += 1
-        key = (qtype if qtype in types.TYPE_NAMES else 0, rcode, by, empty, where)
-        cell = self.cells.get(key)
-        if cell is None:
-            cell = self.cells[key] = [0] * self._doors
-        cell[self._place] += 1
-        return cell
-
-    def drop(self, why: str) -> None:
-        """Counts a datagram that gets no reply."""
-        self.dropped[why] = self.dropped.get(why, 0) + 1
-
-
 class Responder:
     """Replies to what comes in at one door.
 
@@ -145,7 +90,7 @@ class Responder:
 
     __slots__ = (
         *("_clock", "_cookie", "_denials", "_idle_s", "_limit", "_log", "_memo", "_passing", "_place", "_routes"),
-        *("_shared", "_until", "_whole", "audiences", "door", "querylog", "tally"),
+        *("_shared", "_until", "_whole", "audiences", "door", "querylog", "tally", "timing"),
     )
 
     def __init__(
@@ -161,6 +106,7 @@ class Responder:
         shared = shared or Shared(memo)
         self.door = door
         self.tally = Tally(shared, door.place)
+        self.timing = Timing()
         self._place = door.place
         self._shared = shared.memo
         self._whole = memo is not shared.memo  # of the shared replies, only whole ones are given
@@ -204,6 +150,10 @@ class Responder:
         if found.line is not None and client is not None and self.querylog is not None:
             self.querylog.again(found.line, self._unmarked(octets), found.octets, client, time.perf_counter_ns())
         return octets[:2] + (found.turned() if found.count else found.octets)
+
+    def _size(self, asked: "_Asked") -> int:
+        """Octets of a question as it came in."""
+        return len(asked.marked) - (self.audiences is not None)
 
     def _unmarked(self, octets: bytes) -> bytes:
         """A question without its mark."""
@@ -272,9 +222,10 @@ class Responder:
             self.tally.drop("response" if len(octets) >= 12 else "short")
             return None
         except QueryError as problem:
-            self.tally.count(0, problem.rcode, "", NOBODY.where)
             cookie = self._cookie_option(problem.options, client)
-            return reply.error(octets, problem, recursion=self._routes.recursion, options=cookie)
+            said = reply.error(octets, problem, recursion=self._routes.recursion, options=cookie)
+            self.tally.count(0, problem.rcode, "", NOBODY.where, len(octets), len(said))
+            return said
 
         block = self._routes.only
         if block is None or query.qclass != types.IN:
@@ -299,6 +250,10 @@ class Responder:
             return None
         remember = manner.remembers and (octets is marked or marked[-1] != OTHERS)
         return self.conclude(asked, outcome, remember=remember)
+
+    def timed(self, where: tuple[str, str], began: float) -> None:
+        """Notes that a reply was sent for which its client has waited since then."""
+        self.timing.waited(where, self._clock() - began)
 
     def conclude(self, asked: "_Asked", outcome: Outcome, *, remember: bool) -> bytes | None:
         """The octets of the reply, None where there is none to give; counts and logs it, and remembers it if it may be.
@@ -342,7 +297,8 @@ class Responder:
         query, stream = asked.query, asked.stream
         if stream is None:
             return self._fail(asked, _NO_TRANSFER)
-        self.tally.count(query.qtype, types.NOERROR, outcome.by, asked.block.where, empty=False)
+        size = self._size(asked)
+        self.tally.count(query.qtype, types.NOERROR, outcome.by, asked.block.where, size, 0, empty=False, do=query.do)
         stream(self._messages(query, outcome, asked.options))
         return None
 
@@ -398,7 +354,11 @@ class Responder:
             made = made._replace(rotation=None)
         if manner.says is not UNCHANGED:
             made = made._replace(octets=manner.says.of_reply(made.octets))
-        cell = self.tally.count(query.qtype, answer.rcode, outcome.by, block.where, empty=not answer.answers)
+        cell = self.tally.count(
+            *(query.qtype, answer.rcode, outcome.by, block.where, self._size(asked), len(made.octets)),
+            empty=not answer.answers,
+            do=query.do,
+        )
         if remember and owners and not query.options:
             key = marked[2:]
             line = self._line(block, query)
@@ -429,7 +389,8 @@ class Responder:
             made = manner.says.of_reply(made)
         empty = not (said[6] or said[7])
         rcode = foreign.rcode(said) if empty else said[3] & 15
-        cell = self.tally.count(query.qtype, rcode, by, block.where, empty=empty)
+        size = self._size(asked)
+        cell = self.tally.count(query.qtype, rcode, by, block.where, size, len(made), empty=empty, do=query.do)
         if remember and until and not query.options and len(made) <= _PASSING_OCTETS:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
             remembered = Remembered(reply, (), cell)
@@ -455,7 +416,7 @@ class Responder:
 class _Asked:
     """A question that a server block's chain was asked, until there is an outcome."""
 
-    __slots__ = ("block", "client", "marked", "options", "query", "responder", "send", "since_ns", "stream")
+    __slots__ = ("began", "block", "client", "marked", "options", "query", "responder", "send", "since_ns", "stream")
 
     def __init__(
         self,
@@ -470,6 +431,7 @@ class _Asked:
         since_ns: int,
     ) -> None:
         """Options are those of the reply; since_ns is 0 where it isn't logged."""
+        self.began = responder.timing.began
         self.responder = responder
         self.marked = marked
         self.query = query
@@ -482,9 +444,11 @@ class _Asked:
 
     def done(self, outcome: Outcome) -> None:
         """As chain.Done: what had to be waited for is there."""
-        made = self.responder.conclude(self, outcome, remember=False)
+        responder = self.responder
+        made = responder.conclude(self, outcome, remember=False)
         if made is not None:
             self.send(made)
+            responder.timed(self.block.where, self.began)
 
 
 def _rule(block: Block, query: Query) -> "Rule | None":

@@ -24,6 +24,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from kdns.serve.sockets import BACKLOG
+from kdns.serve.timing import Timing
 
 # What is sent of a transfer, message by message; the next is asked for when there is room for it.
 Messages: TypeAlias = Iterator[bytes]
@@ -79,13 +80,14 @@ async def serve_stream(
     answer: Answerer,
     limits: StreamLimits = StreamLimits(),
     tls: ssl.SSLContext | None = None,
+    timing: Timing | None = None,
 ) -> "StreamServer":
     """Serves the listening socket, which it owns from now on, until the returned server is closed.
 
-    With tls, what stands behind a handshake, which has the time of a message.
+    With tls, what stands behind a handshake, which has the time of a message. Timing is told how long answers take.
     """
     loop = asyncio.get_running_loop()
-    server = StreamServer(answer, limits, loop)
+    server = StreamServer(answer, limits, loop, timing)
     # To asyncio "backlog" is both how many to accept per turn and what to listen with; the latter is set right after.
     patience = None if tls is None else limits.message_s
     listener = await loop.create_server(
@@ -114,12 +116,20 @@ class StreamServer:
         "loop",
         "messages",
         "room",
+        "timing",
     )
 
-    def __init__(self, answer: Answerer, limits: StreamLimits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        answer: Answerer,
+        limits: StreamLimits,
+        loop: asyncio.AbstractEventLoop,
+        timing: Timing | None = None,
+    ) -> None:
         self.answer = answer
         self.limits = limits
         self.loop = loop
+        self.timing = timing or Timing()
         self.listener: asyncio.Server | None = None
         self.room = memoryview(bytearray(_READ_BYTES))  # what is read goes through here, for all connections
         self.accepted = 0
@@ -298,6 +308,7 @@ class _Connection(asyncio.BufferedProtocol):
         unread, at, end = self._unread, self._at, len(self._unread)
         replies: list[bytes] = []
         size = handed = 0
+        server.timing.began = server.loop.time()
         # What is said of room before the loop stays true in it: nothing is written before its end.
         share = limits.share if self._has_room() else 0
         if self._left is not None:
@@ -328,6 +339,7 @@ class _Connection(asyncio.BufferedProtocol):
                     self._at = at = 0
             if replies:
                 self._write(b"".join(replies))
+                server.timing.answered(len(replies) // 2, server.loop.time())
             self._progress()
         self.settle()
         if not self._scheduled:

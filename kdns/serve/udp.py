@@ -143,10 +143,12 @@ class BatchDoor(Door):
 
     def serve(self) -> None:
         """As Door.serve."""
-        batch, admission = self._batch, self.admission
+        batch, admission, timing, now = self._batch, self.admission, self._responder.timing, self._loop.time
         for _ in range(_WAKE // SLOTS):
             count = batch.receive()
-            self._reply(count)
+            if count:
+                timing.began = now()
+                timing.answered(self._reply(count), now())
             if admission.pressed:
                 admission.note(batch.clients(count))
             if count < SLOTS:
@@ -175,13 +177,13 @@ class BatchDoor(Door):
                 batch.place(slot, name, control, reply)
             self.unsent += batch.send(0, len(run))
 
-    def _reply(self, end: int) -> None:
-        """Replies to what is in the slots up to before end."""
+    def _reply(self, end: int) -> int:
+        """Replies to what is in the slots up to before end; to how many."""
         batch = self._batch
         room, lengths, sizes = batch.room, batch.lengths, batch.sizes
         replies = self._memo.replies  # anew for each batch: the memo's generations change
         place = self._place
-        run = at = 0
+        run = at = unanswered = 0
         for slot in range(end):
             found = replies.get(room[at + 2 : at + lengths[slot]])
             if found is not None:
@@ -194,9 +196,11 @@ class BatchDoor(Door):
                 if run < slot:
                     self.unsent += batch.send(run, slot)
                 run = slot + 1
+                unanswered += 1
             at += SLOT_BYTES
         if run < end:
             self.unsent += batch.send(run, end)
+        return end - unanswered
 
     def _answer(self, slot: int, at: int) -> int:
         """Writes the reply to the query in a slot over it; how long it is, 0 if there is none, or none yet."""
@@ -218,7 +222,7 @@ class LoggedBatchDoor(BatchDoor):
     Its loop is BatchDoor's with what notes; one loop for both would ask of every question whether it is logged.
     """
 
-    def _reply(self, end: int) -> None:
+    def _reply(self, end: int) -> int:
         since_ns = time.perf_counter_ns()
         batch, querylog = self._batch, self._responder.querylog
         assert querylog is not None
@@ -227,7 +231,7 @@ class LoggedBatchDoor(BatchDoor):
         place = self._place
         marks = 0 if self._responder.audiences is None else 1
         given: list[tuple[Line, bytes, int]] = []
-        run = at = 0
+        run = at = unanswered = 0
         for slot in range(end):
             found = replies.get(room[at + 2 : at + lengths[slot]])
             if found is not None:
@@ -246,10 +250,12 @@ class LoggedBatchDoor(BatchDoor):
                 if run < slot:
                     self.unsent += batch.send(run, slot)
                 run = slot + 1
+                unanswered += 1
             at += SLOT_BYTES
         if run < end:
             self.unsent += batch.send(run, end)
         querylog.batch(given, since_ns)
+        return end - unanswered
 
     def _answer(self, slot: int, at: int) -> int:
         """As BatchDoor's; who asks has to be known for a remembered reply, too."""
@@ -269,7 +275,7 @@ class PlainDoor(Door):
     def serve(self) -> None:
         """As Door.serve."""
         receive, recall, respond = self._socket.recvmsg, self._responder.recall, self._responder.respond
-        audiences = self._responder.audiences
+        audiences, timing, now = self._responder.audiences, self._responder.timing, self._loop.time
         for _ in range(_WAKE):
             try:
                 octets, ancillary, _, client = receive(SLOT_BYTES, 128)
@@ -277,12 +283,14 @@ class PlainDoor(Door):
                 return
             except OSError:  # an earlier reply was refused by its client's host; the next call reads on
                 continue
+            timing.began = now()
             peer = Peer(*client[:2])
             if audiences is not None:
                 octets += bytes((audiences.of(peer.host),))
             reply = recall(octets, peer) or respond(octets, peer, partial(self.send, client, ancillary))
             if reply is not None:
                 self.send(client, ancillary, reply)
+                timing.answered(1, now())
 
     def send(self, client: SocketAddress, ancillary: Ancillary, reply: bytes) -> None:
         """Sends one reply from the address that was asked."""

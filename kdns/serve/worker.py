@@ -36,9 +36,10 @@ from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
 from kdns.serve.local import own_addresses
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder, Rules, Shared
+from kdns.serve.responder import Door, Responder, Rules
 from kdns.serve.sockets import address_of
 from kdns.serve.stream import StreamLimits, StreamServer, serve_stream
+from kdns.serve.tally import Shared
 from kdns.serve.tls import Certificate
 from kdns.serve.udp import open_door
 from kdns.steps.around import Around
@@ -152,7 +153,7 @@ class Worker:
             listener = self._listener(sock)
             responder = self._responder(sock, "tcp", shared)
             answer = responder.converse if responder.audiences is None else responder.converse_unmarked
-            streams.append((sock, answer, self._limits(listener), self._tls(listener)))
+            streams.append((sock, answer, self._limits(listener), self._tls(listener), responder.timing))
         self._control.say(PREPARED)
         if start.at_once:
             await self._either(self._loaded, self._patience_s)  # what is asked meanwhile waits in the sockets' queues

@@ -4,37 +4,12 @@ To sort a number into its cell costs more than to note it. So those of the most 
 when somebody looks, or when there are many.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from typing import Final
 
 from kdns.dns import types
-
-# Upper bounds in seconds: a quarter of a millisecond to 8 s, as CoreDNS has them.
-BUCKETS: Final = tuple(0.00025 * 2**number for number in range(16))
+from kdns.steps.cells import Cells
 
 _NOTED: Final = 4096  # at the most before they are sorted
-
-
-class Cells:
-    """A histogram: how many were in each bucket, and their sum."""
-
-    __slots__ = ("counts", "sum")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)  # the last one is for what exceeds all bounds
-        self.sum = 0.0
-
-    def add(self, seconds: Sequence[float]) -> None:
-        counts = self.counts
-        for each in seconds:
-            counts[bisect_left(BUCKETS, each)] += 1
-        self.sum += sum(seconds)
-
-    def cumulative(self) -> Iterator[tuple[str, int]]:
-        """Each bound as text with how many didn't exceed it, +Inf last."""
-        return zip((*map(repr, BUCKETS), "+Inf"), accumulate(self.counts), strict=True)
 
 
 class Durations:

@@ -9,7 +9,7 @@ from typing import Final
 
 from kdns.dns import types
 from kdns.steps.around import Samples
-from kdns.steps.durations import Cells
+from kdns.steps.cells import Cells
 from kdns.steps.upstream import Upstream
 
 _PROXY: Final = "forward"  # the value of proxy_name
@@ -43,13 +43,10 @@ def _count(upstream: Upstream, total: Counter[tuple[str, tuple[str, ...]]]) -> N
 
 
 def _count_durations(to: str, rcode: str, cells: Cells, total: Counter[tuple[str, tuple[str, ...]]]) -> None:
-    count = sum(cells.counts)
-    total["coredns_forward_responses_total", (to, rcode)] += count
+    total["coredns_forward_responses_total", (to, rcode)] += cells.count
     for name, labels in (
         ("coredns_proxy_request_duration_seconds", (_PROXY, to, rcode)),
         ("coredns_forward_request_duration_seconds", (to, rcode)),
     ):
-        for bound, within in cells.cumulative():
-            total[f"{name}_bucket", (*labels, bound)] += within
-        total[f"{name}_sum", labels] += cells.sum  # type: ignore[assignment] # seconds; a Counter adds any numbers
-        total[f"{name}_count", labels] += count
+        for series, value in cells.series(name, labels):
+            total[series] += value  # type: ignore[assignment] # some are seconds; a Counter adds any numbers

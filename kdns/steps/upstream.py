@@ -133,7 +133,7 @@ class Upstream:
 
         They don't unless the upstream has kept the case of many.
         """
-        proven = sum(sum(cells.counts) for cells in self.durations.by_rcode().values()) >= _PROVEN
+        proven = sum(cells.count for cells in self.durations.by_rcode().values()) >= _PROVEN
         if self.mixes and not proven:
             self._learn(folds=True)
             return True

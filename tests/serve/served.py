@@ -15,7 +15,8 @@ from kdns.dns.cookies import cookie_option
 from kdns.dns.reply import udp_limit
 from kdns.serve.blocks import audiences, group_of, routes, work
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder, Rules, Shared
+from kdns.serve.responder import Door, Responder, Rules
+from kdns.serve.tally import Shared
 from kdns.steps.around import Around
 from kdns.steps.chain import Entrance, Peer
 from kdns.zone.entry import Owner

@@ -18,13 +18,14 @@ from kdns.dns.names import ROOT, from_text
 from kdns.dns.records import Answer
 from kdns.dns.reply import udp_limit
 from kdns.ops.lines import Lines
-from kdns.ops.metrics import decode_report, encode_report, render
+from kdns.ops.metrics import Counts, decode_report, encode_report, render
 from kdns.serve.blocks import Working
 from kdns.serve.counts import counts
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder, Rules, Shared
+from kdns.serve.responder import Door, Responder, Rules
 from kdns.serve.routes import Manner
 from kdns.serve.stream import StreamServer
+from kdns.serve.tally import Shared
 from kdns.serve.udp import PlainDoor
 from kdns.steps.cache import Cache
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Step, compose
@@ -91,6 +92,14 @@ def response_of(rcode: str, plugin: str) -> tuple[str, tuple[str, ...]]:
     return RESPONSES, ("dns://:53", ".", "", rcode, plugin)
 
 
+def told(responders: list[Responder]) -> Counts:
+    """What they count beside what questions, replies and waiting measured."""
+    measures = ("coredns_dns_request_size", "coredns_dns_response_size", "coredns_dns_request_duration")
+    return {
+        series: count for series, count in counts(responders, [], [], []).items() if not series[0].startswith(measures)
+    }
+
+
 def test_before_the_first_question_all_totals_are_zero() -> None:
     assert counts([responder()], [], [], []) == {
         ("coredns_panics_total", ()): 0,
@@ -121,13 +130,45 @@ def test_each_question_is_a_request_by_type_and_a_response_by_rcode_and_plugin()
 def test_remembered_replies_count_as_questions_and_as_hits() -> None:
     asked = responder()
     ask(asked, "here.", times=10)  # the second sight is remembered
-    assert counts([asked], [], [], []) == {
+    assert told([asked]) == {
         request_of("A"): 10,
         response_of("NOERROR", "kubernetes"): 10,
         ("coredns_panics_total", ()): 0,
         ("kdns_memo_hits_total", ()): 8,
         ("kdns_memo_entries", ()): 1,
     }
+
+
+def test_sizes_are_told_of_remembered_questions_and_replies_too() -> None:
+    asked = responder()
+    ask(asked, f"{'a' * 60}.{'b' * 60}.", times=5)  # 123 octets of name, 139 of question and reply
+    found = counts([asked], [], [], [])
+    where = ("dns://:53", ".", "", "udp")
+    for family in ("coredns_dns_request_size_bytes", "coredns_dns_response_size_bytes"):
+        within = {bound: found[f"{family}_bucket", (*where, bound)] for bound in ("0", "100", "200", "64000", "+Inf")}
+        assert within == {"0": 0, "100": 0, "200": 5, "64000": 5, "+Inf": 5}
+        assert found[f"{family}_count", where] == 5
+        assert abs(found[f"{family}_sum", where] - 5 * 139) <= 5 * 8
+
+
+def test_questions_that_want_dnssec_records_are_counted() -> None:
+    asked = responder()
+    for want in (True, False, True, True):
+        octets = dns.message.make_query("here.", "A", want_dnssec=want).to_wire()
+        asked.converse(octets, ("127.0.0.1", 4053), lambda _reply: None)
+    assert counts([asked], [], [], [])["coredns_dns_do_requests_total", ("dns://:53", ".", "")] == 3
+
+
+def test_how_long_questions_took_is_told_by_server_block() -> None:
+    asked = responder()
+    asked.timing.began = 10.0
+    ask(asked, "here.", times=3)
+    asked.timing.answered(3, 10.001)
+    found = counts([asked], [], [], [])
+    name, where = "coredns_dns_request_duration_seconds", ("dns://:53", ".", "")
+    within = [found[f"{name}_bucket", (*where, bound)] for bound in ("0.0005", "0.002", "8.192", "+Inf")]
+    assert (within, found[f"{name}_count", where]) == ([0, 3, 3, 3], 3)
+    assert round(found[f"{name}_sum", where], 6) == 0.003
 
 
 def test_what_acl_lets_pass_counts_each_time_though_it_is_asked_again() -> None:
@@ -173,7 +214,7 @@ def test_lines_are_counted_as_written_or_dropped(tmp_path: Path) -> None:
 def test_a_fault_of_our_own_is_a_panic_and_one_servfail() -> None:
     asked = responder()
     ask(asked, "fault.")
-    assert counts([asked], [], [], []) == {
+    assert told([asked]) == {
         request_of("A"): 1,
         response_of("SERVFAIL", ""): 1,
         ("coredns_panics_total", ()): 1,
@@ -208,7 +249,7 @@ def test_doors_are_told_apart_and_what_has_no_door_is_added_up() -> None:
     one, other, third = responder(), responder(TCP6), responder()
     for each in (one, other, third):
         ask(each, "here.", times=3)
-    assert counts([one, other, third], [], [], []) == {
+    assert told([one, other, third]) == {
         request_of("A"): 6,
         request_of("A", TCP6): 3,
         response_of("NOERROR", "kubernetes"): 9,
@@ -224,7 +265,7 @@ def test_replies_that_doors_share_are_entries_once() -> None:
     other = Responder(TCP6._replace(place=1), everywhere(chain), RULES, Memo(1 << 20), Silent(), shared)
     ask(one, "here.", times=3)
     ask(other, "here.", times=4)
-    assert counts([one, other], [], [], []) == {
+    assert told([one, other]) == {
         request_of("A"): 3,
         request_of("A", TCP6): 4,
         response_of("NOERROR", "kubernetes"): 7,

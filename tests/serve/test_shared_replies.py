@@ -11,13 +11,15 @@ from kdns.dns import names, types
 from kdns.dns.query import Query
 from kdns.dns.reply import udp_limit
 from kdns.serve.memo import Memo
-from kdns.serve.responder import Door, Responder, Rules, Shared
+from kdns.serve.responder import Door, Responder, Rules
+from kdns.serve.tally import Shared
 from kdns.steps.chain import Peer, compose
 from kdns.steps.kubernetes import Kubernetes
 from kdns.zone.entry import Entry, Kind, Port, Service, pack_service, pack_slice, service_owner
 from kdns.zone.index import Index
 from kdns.zone.patch import Image, Patch
 from kdns.zone.schema import Zone
+from tests.serve.replies_of import replies_of
 from tests.serve.routed import WHERE, everywhere, tcp_limit
 
 ZONE = Zone((names.from_text("cluster.local."),), (), (), 5, "insecure")
@@ -143,7 +145,7 @@ def test_each_door_counts_what_it_gave() -> None:
             ask(door, question())
             ask(door, question("x.n.svc.cluster.local."))
     for door, times in zip(sharing, (3, 4, 5), strict=True):
-        assert door.tally.given == {
+        assert replies_of(door.tally) == {
             (types.A, types.NOERROR, "kubernetes", False, WHERE): times,
             (types.A, types.NXDOMAIN, "kubernetes", True, WHERE): times,
         }

@@ -19,14 +19,16 @@ from kdns.serve.audiences import Audiences
 from kdns.serve.memo import Memo
 from kdns.serve.querylog import QueryLog
 from kdns.serve.responder import Door as Place
-from kdns.serve.responder import Responder, Rules, Shared
+from kdns.serve.responder import Responder, Rules
 from kdns.serve.routes import Block, Routes
 from kdns.serve.sieve import OPEN
 from kdns.serve.sockets import open_sockets
+from kdns.serve.tally import Shared
 from kdns.serve.udp import BatchDoor, Door, LoggedBatchDoor, PlainDoor, open_door
 from kdns.steps.chain import Answered, Done, Outcome, Request, compose
 from kdns.steps.lineformat import Format, Rule
 from kdns.zone.entry import Owner
+from tests.serve.replies_of import replies_of
 from tests.serve.routed import WHERE
 
 OWNER = (Owner(b"o"),)
@@ -250,7 +252,7 @@ def test_remembered_replies_are_counted_and_turned(kind: Kind, client: socket.so
                 firsts.add(str((await receive(client))[0].answer[0][0]))
             assert firsts == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
             assert len(script.clients) == 4  # each name twice, since a question is remembered on second sight
-            assert responder.tally.cells == {(types.A, types.NOERROR, "", False, WHERE): [10]}
+            assert replies_of(responder.tally) == {(types.A, types.NOERROR, "", False, WHERE): 10}
 
     asyncio.run(run())
 
