@@ -17,11 +17,11 @@ from kdns.config.directives.reload import Reload
 from kdns.config.seen import Witness, pack
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving
 from kdns.config.settings import Address, ManifestSource, SettingsError
+from kdns.controller.steward import Steward
 from kdns.dns.names import ROOT, from_text
 from kdns.serve.configuration import Coming, News, file_of
 from kdns.serve.control import CANNOT, CHANGED, COMING, DROP, NEWS, PAGE, TAKE_OVER, ControllerStart, Order, hand, words
 from kdns.serve.sockets import address_of
-from kdns.steward import Steward
 from tests.serve.conversation import until, virtually
 
 LISTEN = Address("127.0.0.1", 1053)
