@@ -79,8 +79,19 @@ def _of_block(block: ServerBlock, stated: Sequence[Stated], machine: Machine) ->
             yield _problem(each.line.name, message, ERROR)
         yield from _files(each, machine)
         yield from _interfaces(each, machine)
-        for sentence in each.directive.differs:
-            yield _problem(each.line.name, f"{each.directive.name} differs: {sentence}", INFO)
+        for token, sentence in _differences(each):
+            yield _problem(token, f"{each.directive.name} differs: {sentence}", INFO)
+
+
+def _differences(stated: Stated) -> Iterator[tuple[Token, str]]:
+    """What differs from CoreDNS, each with the word that it is about: an option's, where that alone differs."""
+    line = stated.line
+    words = [*line.tokens[1:], *(token for option in line.block or () for token in option.tokens)]
+    for each in stated.directive.differences:
+        if isinstance(each, str):
+            yield line.name, each
+        elif (found := next((word for word in words if each.is_in((word.text,))), None)) is not None:
+            yield found, each.sentence
 
 
 def _files(stated: Stated, machine: Machine) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ Parser, `kdns check`, `kdns plugins` and the documents' tables all read these an
 if all fields are, never changed. Dataclasses would be the same at ten times the time to import (0.7 ms for each class).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import (
     Any,
     Final,
@@ -202,10 +202,26 @@ class Law(NamedTuple, Generic[S]):
     severity: Severity = ERROR
 
 
+class Only(NamedTuple):
+    """A difference for those alone who write one of these words, or one that begins as such a one (https://)."""
+
+    words: str  # parted by spaces
+    sentence: str
+
+    def is_in(self, texts: Iterable[str]) -> bool:
+        """Whether any of the texts of a directive's line and block is one of the words."""
+        words = tuple(self.words.split())
+        return any(
+            text in words or text.startswith(tuple(each for each in words if each.endswith("/"))) for text in texts
+        )
+
+
 class Directive(Generic[S]):
     """A directive that kdns has."""
 
-    __slots__ = ("accepted", "differs", "doc", "form", "gone", "joins_block", "laws", "missing", "repeat", "settings")
+    __slots__ = (
+        *("accepted", "differences", "doc", "form", "gone", "joins_block", "laws", "missing", "repeat", "settings"),
+    )
 
     def __init__(
         self,
@@ -214,7 +230,7 @@ class Directive(Generic[S]):
         *,
         doc: str,
         repeat: Repeat,
-        differs: tuple[str, ...] = (),
+        differs: tuple[str | Only, ...] = (),
         accepted: Mapping[str, str] | None = None,
         gone: Mapping[str, str] | None = None,
         missing: Mapping[str, str] | None = None,
@@ -226,7 +242,7 @@ class Directive(Generic[S]):
         self.form: Final = Form(form, any_case=any_case)
         self.doc: Final = doc  # one sentence
         self.repeat: Final = repeat  # of directives in one server block
-        self.differs: Final = differs  # from CoreDNS, a sentence each
+        self.differences: Final = differs  # from CoreDNS
         self.accepted: Final = accepted or {}  # options without effect, and why
         self.gone: Final = gone or {}  # options that CoreDNS once had, and what to write instead
         self.missing: Final = missing or {}  # options that only CoreDNS has, and what to do
@@ -237,6 +253,11 @@ class Directive(Generic[S]):
     def name(self) -> str:
         """What it is called in a Corefile."""
         return self.form.name
+
+    @property
+    def differs(self) -> tuple[str, ...]:
+        """How it differs from CoreDNS, a sentence each."""
+        return tuple(each.sentence if isinstance(each, Only) else each for each in self.differences)
 
 
 class Absent(NamedTuple):
@@ -249,6 +270,6 @@ class Absent(NamedTuple):
 
 
 __all__ = [
-    "REQUIRED", "Absent", "Declared", "Directive", "Law", "Repeat", "Rule", "Settings",
+    "REQUIRED", "Absent", "Declared", "Directive", "Law", "Only", "Repeat", "Rule", "Settings",
     "argument", "flag", "option", "options", "rules", "zones",
 ]  # fmt: skip

@@ -106,6 +106,23 @@ def test_what_differs_from_coredns_is_information_at_every_occurrence() -> None:
     assert said(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("forward . 192.0.2.1", None),
+        ("forward . 192.0.2.1 {\nmax_concurrent 9\n}", "3:1 info: forward differs: Over max_concurrent"),
+        ("forward . https://192.0.2.1%a.example", "2:11 info: forward differs: https:// upstreams may"),
+        ("kubernetes a {\npods insecure\n}", None),
+        ("kubernetes a {\npods verified\n}", "3:6 info: kubernetes differs: Every address of a pod"),
+    ],
+)
+def test_what_differs_for_some_words_alone_is_told_of_those(text: str, expected: str | None) -> None:
+    found = said(f". {{\n{text}\n}}", infos=True)
+    assert (
+        any(each.startswith(expected) for each in found) if expected else all(each.startswith("2:1 ") for each in found)
+    )
+
+
 WORDS = sorted(
     {word for text in COREFILES.values() for word in text.split(" ")} | {"bind", "lo", "view", "tls", "a", "{", "}\n"}
 )

@@ -1,13 +1,14 @@
 """The table: what every directive's declaration has to keep, and how those of a server block come together."""
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdns.config import keys, table
-from kdns.config.declarations import REQUIRED, Absent, Declared, Directive, Settings
+from kdns.config import keys, manual, table
+from kdns.config.declarations import REQUIRED, Absent, Declared, Directive, Only, Settings
 from kdns.config.directives.cache import Cache
 from kdns.config.directives.forward import Forward
 from kdns.config.directives.hosts import Hosts
@@ -143,6 +144,9 @@ def test_every_variable_has_a_kind_and_every_field_a_sentence(directive: Directi
     options = {form.name for _, form, _ in forms(directive)}
     assert options.isdisjoint({*directive.gone, *directive.missing, *directive.accepted})
     assert {law.at for law in directive.laws} <= {*options, ""}
+    written = {word for row in manual.rows(directive) for word in re.split(r"[^a-z_]+", f"{row.usage} {row.doc}")}
+    only = {word for each in directive.differences if isinstance(each, Only) for word in each.words.split()}
+    assert {word.removesuffix("://") for word in only} <= written | set(re.split("[^a-z_]+", manual.usage(directive)))
 
 
 OTHERS = [

@@ -5,7 +5,7 @@ Defaults are CoreDNS 1.14's (plugin/cache). Names of the cluster are never kept 
 
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from kdns.config.declarations import Directive, Law, Settings, argument, flag, option, zones
+from kdns.config.declarations import Directive, Law, Only, Settings, argument, flag, option, zones
 from kdns.config.domains import ZONE, zone_unless
 from kdns.config.kinds import duration, is_whole, percentage, seconds, whole, words
 from kdns.config.shapes import GIVEN, record, spread
@@ -177,11 +177,13 @@ DIRECTIVE: Final = Directive(
         "Names of the cluster are never kept by time: they change when the cluster does.",
         "Nor are answers of hosts, file and template, whose TTLs TTL doesn't bound.",
         "A denial that CNAMEs lead to is kept as its SOA says, not for 5 s; a referral isn't kept.",
-        "A capacity is a number of replies, neither rounded nor raised; octets are bounded, too.",
+        Only(
+            "success denial", "A capacity is a number of replies, neither rounded nor raised; octets are bounded, too."
+        ),
         "Without serve_stale, too, replies up to an hour past their time are given while no upstream answers.",
         "A reply past its time has a TTL of 30 s where serve_stale names none, or 0 (RFC 8767).",
         "A question that nobody answered isn't asked again for a second, then for two, and so on up to 5 minutes (RFC 9520).",
-        "A reply with a TTL of 0 isn't kept, whatever MINTTL is.",
+        Only("success denial", "A reply with a TTL of 0 isn't kept, whatever MINTTL is."),
     ),
     laws=(
         Law(

@@ -5,7 +5,7 @@ Defaults are CoreDNS 1.14's (plugin/forward).
 
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from kdns.config.declarations import Directive, Law, Settings, argument, flag, option
+from kdns.config.declarations import Directive, Law, Only, Settings, argument, flag, option
 from kdns.config.domains import NAME, ZONE, rcode
 from kdns.config.endpoints import IP, IP_PORT, UPSTREAM, Upstream
 from kdns.config.kinds import FilePath, duration, file, text, whole, words
@@ -155,14 +155,25 @@ DIRECTIVE: Final = Directive(
     doc="Asks other servers.",
     repeat="each",
     differs=(
-        "Over max_concurrent a question gets a reply past its time, if one is kept, and SERVFAIL otherwise, not REFUSED.",
-        "https:// upstreams may have a path, and the name behind % is theirs, too; without one it is /dns-query.",
-        "A reply over https:// counts by its status and content type; its Age and max-age lower TTLs.",
-        "Certificates of tls:// and https:// host names have to have that name, not the address it leads to.",
+        Only(
+            "max_concurrent",
+            "Over max_concurrent a question gets a reply past its time, if one is kept, and SERVFAIL otherwise, not REFUSED.",
+        ),
+        Only(
+            "https://",
+            "https:// upstreams may have a path, and the name behind % is theirs, too; without one it is /dns-query.",
+        ),
+        Only(
+            "https://", "A reply over https:// counts by its status and content type; its Age and max-age lower TTLs."
+        ),
+        Only(
+            "tls:// https://",
+            "Certificates of tls:// and https:// host names have to have that name, not the address it leads to.",
+        ),
         "An upstream that failed is asked after the others until it answers a probe; the time between probes doubles up to 16 s.",
         "REFUSED, and the first SERVFAIL, are asked of the next upstream without failover, too.",
         "Files like resolv.conf are read again when they change, host names resolved again when their TTL is over.",
-        "Where no other forward has the name, next has no effect; in CoreDNS that is SERVFAIL.",
+        Only("next", "Where no other forward has the name, next has no effect; in CoreDNS that is SERVFAIL."),
         "A zone's name has neither scheme nor port: dns://example.org:53 is an error.",
     ),
     gone={

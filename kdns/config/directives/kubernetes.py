@@ -5,7 +5,7 @@ Defaults are CoreDNS 1.14's (plugin/kubernetes).
 
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from kdns.config.declarations import Directive, Law, Settings, flag, option, zones
+from kdns.config.declarations import Directive, Law, Only, Settings, flag, option, zones
 from kdns.config.domains import ZONE, is_reverse
 from kdns.config.kinds import FilePath, decimal, duration, file, of_text, seconds, text, whole, words
 from kdns.config.labels import Selector, parse
@@ -173,22 +173,27 @@ DIRECTIVE: Final = Directive(
             "Several directives read one cluster once, so the API server and its limits, labels, namespace_labels,"
             " endpoint_pod_names, noendpoints and ignore have to be alike in all of them; all else is each one's own."
         ),
-        (
+        Only(
+            "namespaces namespace_labels",
             "namespaces and namespace_labels hold for reverse names and name servers, too; CoreDNS leaves namespace_labels"
-            " out of reverse names, and both out of NS."
+            " out of reverse names, and both out of NS.",
         ),
-        "With namespace_labels nothing of a namespace is there before the Namespace itself.",
-        "A Service that ignore empty_service leaves out has no reverse name either.",
-        (
+        Only("namespace_labels", "With namespace_labels nothing of a namespace is there before the Namespace itself."),
+        Only("ignore", "A Service that ignore empty_service leaves out has no reverse name either."),
+        Only(
+            "zonal",
             "Names of zonal don't exist where the Service has no ready endpoint, as the Service's own doesn't;"
-            " _zone.S.N and pin._zone.S.N, above them, do. Additional addresses aren't narrowed to the zone."
+            " _zone.S.N and pin._zone.S.N, above them, do. Additional addresses aren't narrowed to the zone.",
         ),
         "Without apiserver_qps requests aren't slowed down; CoreDNS sends 5 a second.",
         (
             "Without startup_timeout the start waits 3 s, not 5, after which clients would have given up. Questions that come"
             " meanwhile wait and are answered then; CoreDNS opens its port only afterwards."
         ),
-        "Every address of a pod counts in the mode verified, in every spelling; CoreDNS knows the first as it is written.",
+        Only(
+            "verified",
+            "Every address of a pod counts in the mode verified, in every spelling; CoreDNS knows the first as it is written.",
+        ),
     ),
     laws=(
         Law(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kdns.config.declarations import Directive, Law, Settings, argument, option
+from kdns.config.declarations import Directive, Law, Only, Settings, argument, option
 from kdns.config.endpoints import NETWORK, Network
 from kdns.config.kinds import FilePath, duration, file
 from kdns.config.shapes import many
@@ -31,9 +31,11 @@ DIRECTIVE: Final = Directive(
     repeat="last",
     differs=(
         "Addresses take turns and aren't shuffled; records of other types, MX too, keep their order.",
-        "weighted changes the order of names that FILE has, in answers to questions for A and AAAA.",
-        "A FILE that can't be read or makes no sense is logged, and all weights are equal until it can.",
-        "prefer orders answers to questions for A and AAAA, and no additional records.",
+        Only("weighted", "weighted changes the order of names that FILE has, in answers to questions for A and AAAA."),
+        Only(
+            "weighted", "A FILE that can't be read or makes no sense is logged, and all weights are equal until it can."
+        ),
+        Only("prefer", "prefer orders answers to questions for A and AAAA, and no additional records."),
     ),
     laws=(
         Law(
