@@ -46,7 +46,7 @@ def command(questions: QuestionSet, file: Path, port: int, seconds: float, cores
     where = ("taskset", "-c", ",".join(map(str, cores)), "dnsperf", "-s", "127.0.0.1", "-p", str(port))
     how = ("-m", "tcp" if questions.tcp else "udp", "-c", str(CLIENTS), "-t", str(_TIMEOUT_S), "-l", f"{seconds:g}")
     once = ("-n", "1") if questions.once else ()
-    rate = ("-Q", str(questions.rate), "-v") if questions.rate else ()
+    rate = ("-Q", str(questions.rate), *(["-v"] if questions.latencies else [])) if questions.rate else ()
     return *where, *how, *once, *rate, "-d", str(file)
 
 

@@ -163,11 +163,10 @@ def _measure_load(bench: Bench, servers: Sequence[Server]) -> None:
             for server in asked:
                 say(f"{questions.name} {turn + 1}, {server.peer.name}")
                 try:
-                    found = _one_load(bench, server, questions, turn)
+                    for each, found in _one_load(bench, server, questions, turn):
+                        bench.report.loads.setdefault(each, {}).setdefault(server.peer.name, []).append(found)
                 except LoadError as error:  # one round is lost, not the run
                     bench.report.failures.append(f"{questions.name}, {server.peer.name}: {error}")
-                    continue
-                bench.report.loads.setdefault(questions.name, {}).setdefault(server.peer.name, []).append(found)
 
 
 def _measure_overload(bench: Bench, servers: Sequence[Server]) -> None:
@@ -235,11 +234,21 @@ def _place(bench: Bench, server: Server) -> Place:
     return Place(build(bench.site.folder, "flood"), file, server.port, server.pid, bench.plan.cores)
 
 
-def _one_load(bench: Bench, server: Server, questions: QuestionSet, turn: int) -> Result:
+def _one_load(bench: Bench, server: Server, questions: QuestionSet, turn: int) -> Iterator[tuple[str, Result]]:
+    """A round, and after one under churn the same without it, as many a second: a server that isn't busy takes more for each."""
+    seconds = bench.plan.seconds
     if turn == 0 and not questions.once:
         _load(bench, server, questions, turn, _WARM_S)
-    with Churn(bench.lab, None) if questions.churn else contextlib.nullcontext():
-        return _load(bench, server, questions, turn, bench.plan.seconds)
+    if not questions.churn:
+        yield questions.name, _load(bench, server, questions, turn, seconds)
+        return
+    with Churn(bench.lab, None):
+        under = _load(bench, server, questions, turn, seconds)
+    yield questions.name, under
+    calm = questions._replace(
+        name=f"{questions.name}, then calm", rate=int(under.completed / under.seconds), latencies=False
+    )
+    yield calm.name, _load(bench, server, calm, turn, seconds)
 
 
 def _load(bench: Bench, server: Server, questions: QuestionSet, turn: int, seconds: float) -> Result:

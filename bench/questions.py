@@ -39,6 +39,7 @@ class QuestionSet(NamedTuple):
     lines: Lines
     kinds: frozenset[str]
     rate: int | None = None  # queries per second; None: as fast as it goes
+    latencies: bool = True  # whether each one's is known where there is a rate
     tcp: bool = False
     once: bool = False  # no line is ever asked twice of the same server
     churn: bool = False  # while endpoints change
