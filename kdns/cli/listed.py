@@ -69,7 +69,7 @@ def read(source: ClusterSource | ManifestSource, origin: Name) -> Listed:
 
 async def _read(source: ClusterSource | ManifestSource, origin: Name) -> Listed:
     there = asyncio.Event()
-    feed = Feed(Wish(source, ReadSettings()), lambda _feed, _patch: there.set(), lambda: 0)
+    feed = Feed(Wish(source, ReadSettings()), lambda *_: there.set(), lambda: 0)
     running, seen = asyncio.create_task(feed.run()), asyncio.create_task(there.wait())
     since: float | None = None
     try:

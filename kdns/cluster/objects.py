@@ -96,6 +96,7 @@ class Put(NamedTuple):
 
     resource: Resource
     object: Object
+    triggered: float = 0.0  # when what it tells of happened, in Unix seconds; 0 where that isn't known
 
 
 class Drop(NamedTuple):

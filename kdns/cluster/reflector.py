@@ -28,6 +28,7 @@ from kdns.cluster.patience import LIST_IDLE_S, Patience
 from kdns.cluster.refusals import Refusal
 from kdns.cluster.rereads import Reread, Rereads
 from kdns.cluster.targets import Request
+from kdns.cluster.triggers import trigger
 
 _WATCH_S: Final = (300, 600)  # how long a watch is asked to last, as client-go does
 _LASTED_S: Final = 60.0  # a watch that lived so long came to something, even if nothing happened
@@ -381,7 +382,14 @@ class Reflector:
         if event.type == "DELETED":
             return (Drop(self.resource, key),)
         self._count(made, now)
-        return (self._delta(key, made.object),) if made.decoded else ()
+        if not made.decoded:
+            return ()
+        delta = self._delta(key, made.object)
+        if isinstance(delta, Put) and self.resource == "endpointslices":
+            triggered, problems = trigger(key, event.object)
+            self._complain(problems)
+            delta = delta._replace(triggered=triggered)
+        return (delta,)
 
     def _heard(self, now: float) -> None:
         self._came = True
@@ -407,8 +415,11 @@ class Reflector:
         self._recognize(made)
         if made.head and made.decoded and made.object is None:
             self.doubts.note_left_out(made.head)
-        self.counters.count(made.problems)
-        for problem in made.problems:
+        self._complain(made.problems)
+
+    def _complain(self, problems: Sequence[Problem]) -> None:
+        self.counters.count(problems)
+        for problem in problems:
             self._report(problem)
 
     def _watch_s(self) -> int:

@@ -191,6 +191,20 @@ class Pod(Shape):
     status: PodStatus = field(default_factory=PodStatus)
 
 
+class TriggerAnnotations(Shape):
+    time: str = field(name="endpoints.kubernetes.io/last-change-trigger-time", default="")
+
+
+class TriggerMeta(Shape):
+    annotations: TriggerAnnotations = field(default_factory=TriggerAnnotations)
+
+
+class Triggered(Shape):
+    """An EndpointSlice, of which only matters when its endpoints changed."""
+
+    metadata: TriggerMeta = field(default_factory=TriggerMeta)
+
+
 class ListMeta(Shape):
     version: str = field(name="resourceVersion", default="")
     token: str = field(name="continue", default="")

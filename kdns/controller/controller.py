@@ -23,6 +23,7 @@ from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.config.table import name_of
 from kdns.controller.crew import Crew, Worker
 from kdns.controller.feed import Feed, wish_of
+from kdns.controller.servable import Change
 from kdns.dns import names
 from kdns.ops import health, metrics
 from kdns.ops.listener import Response, Route
@@ -107,8 +108,8 @@ class Controller:
             self._lasting = metrics.merge((self._lasting, *counted))
             self._restarts += crew.restarts
 
-    def _publish(self, feed: Feed, patch: Patch) -> None:
-        """Sends a patch to every worker that is fed so."""
+    def _publish(self, feed: Feed, patch: Patch, change: Change | None) -> None:
+        """Sends a patch, and what led to it, to every worker that is fed so."""
         settings = self.crew.settings
         is_first = patch.base == 0 and feed is self.feed
         if is_first and isinstance(settings.source, ManifestSettings) and not settings.quiet:
@@ -116,7 +117,7 @@ class Controller:
         frame = PatchFrame(encode_patch(patch))
         for crew in self._crews:
             if crew.feed is feed:
-                crew.publish(patch, frame)
+                crew.publish(patch, frame, change if crew is self.crew else None)
 
     def _served(self) -> int:
         """The greatest serial that any worker has been told."""

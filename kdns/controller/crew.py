@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
@@ -10,6 +11,7 @@ import structlog
 
 from kdns.config.serving import Serving
 from kdns.controller.feed import Feed
+from kdns.controller.servable import Change, Servable
 from kdns.ops import logs, metrics
 from kdns.serve.channel import PatchFrame
 from kdns.serve.link import ControllerLink
@@ -43,6 +45,7 @@ class Crew:
         self.feed: Final = feed
         self.workers: Final = [Worker() for _ in range(workers)]
         self._gone = gone
+        self._servable = Servable()
 
     @property
     def is_there(self) -> bool:
@@ -74,6 +77,7 @@ class Crew:
             partial(self._image, worker),
             reported=partial(self._reported, slot),
             lost=partial(self._lost, slot),
+            acked=self._acked,
         )
 
     def close(self) -> None:
@@ -83,8 +87,10 @@ class Crew:
                 worker.link.close()
                 worker.link = None
 
-    def publish(self, patch: Patch, frame: PatchFrame) -> None:
-        """Sends a patch of the feed to all; frame is its octets."""
+    def publish(self, patch: Patch, frame: PatchFrame, change: Change | None = None) -> None:
+        """Sends a patch of the feed to all; frame is its octets, change what led to it, if its time is to be told."""
+        if change is not None:
+            self._servable.published(patch.revision, change)
         for worker in self.workers:
             if worker.link is not None:
                 worker.link.publish(patch, frame)
@@ -106,15 +112,23 @@ class Crew:
         """What all have reported last, and what was counted before them in their slots."""
         for worker in self.workers:
             yield from (worker.lasting, worker.report)
+        yield self._servable.counts()
 
     def _image(self, worker: Worker) -> Image | None:
         """What a worker is to serve, None while it has to wait; of what it served before nothing stale takes the place."""
         image = self.feed.image()
         return None if image is None or (image.stale and worker.link is not None and worker.link.served) else image
 
+    def _acked(self) -> None:
+        """A worker serves another revision: those that all serve are servable. Who has nothing yet answers nobody."""
+        served = [acked for each in self.workers if each.link is not None and (acked := each.link.acked) is not None]
+        if served:
+            self._servable.served(min(served), asyncio.get_running_loop().time(), time.time())
+
     def _lost(self, slot: int, reason: str) -> None:
         self.workers[slot].link = None
         _log.info("worker_lost", slot=slot, reason=reason)
+        self._acked()
         self._gone()
 
     def _reported(self, slot: int, octets: bytes) -> None:

@@ -7,23 +7,24 @@ Beside an API server it has a snapshot, where there is a folder for one.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 
 from kdns.cluster.compiler import REQUIRED, Compiler
-from kdns.cluster.objects import Delta, Problem, Resource
+from kdns.cluster.objects import Delta, EndpointSlice, Key, Problem, Put, Resource
 from kdns.config.clusters import reading_of
 from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.serving import Serving
 from kdns.config.settings import STATE_FOLDER, ClusterSource, ManifestSource, ReadSettings, SnapshotSettings
 from kdns.controller.lastknown import Feeding, LastKnown, origin_of
+from kdns.controller.servable import CLUSTER_IP, HEADLESS, Change
 from kdns.ops import logs
 from kdns.sources.demand import Demand, demand_of
 from kdns.sources.status import ResourceStatus
+from kdns.zone.entry import service_owner
 from kdns.zone.patch import Image, Patch
 
 _log: Final = structlog.get_logger()
@@ -63,9 +64,14 @@ class Feed:
     """The cluster, read and compiled."""
 
     def __init__(
-        self, wish: Wish, publish: Callable[["Feed", Patch], None], served: Callable[[], int], *, at_work: bool = True
+        self,
+        wish: Wish,
+        publish: Callable[["Feed", Patch, Change | None], None],
+        served: Callable[[], int],
+        *,
+        at_work: bool = True,
     ) -> None:
-        """Publish gets each patch, served says the greatest serial that anybody was told before the first.
+        """Publish gets each patch and what led to it if that was a change in the cluster; served says the greatest serial that anybody was told before the first.
 
         One that isn't at work yet has nothing to do with the snapshot: it is that of the feed whose place it is to take.
         """
@@ -98,8 +104,9 @@ class Feed:
         await self._at_work.wait()
         await last_known.run(gives=not is_late)
 
-    def take(self, deltas: Iterable[Delta]) -> None:
-        """Compiles what the source says, in one step, and publishes what changed."""
+    def take(self, deltas: Sequence[Delta], since: float | None = None) -> None:
+        """Compiles what the source says and received at that time, or now; in one step, and publishes what changed."""
+        since = asyncio.get_running_loop().time() if since is None else since
         if not self.compiler.revision:  # serials go on from those of whoever was at work before
             self.compiler.serial = max(self.compiler.serial, self._served())
         patch = self.compiler.apply(deltas, int(time.time()))
@@ -112,7 +119,21 @@ class Feed:
             )
         if self.last_known is not None:
             self.last_known.published()
-        self._publish(self, patch)
+        self._publish(self, patch, Change(since, tuple(self._triggers(deltas, patch))) if patch.base else None)
+
+    def _triggers(self, deltas: Iterable[Delta], patch: Patch) -> Iterator[tuple[str, float]]:
+        """The kinds of Services whose endpoints the patch changes, and since when they are others, where that is told."""
+        for delta in deltas:
+            if not (isinstance(delta, Put) and delta.triggered and isinstance(delta.object, EndpointSlice)):
+                continue
+            key = Key(delta.object.key.namespace, delta.object.service)
+            service = self.compiler.store.service(key)
+            if service is not None and service_owner(*key) in patch.puts:
+                yield (HEADLESS if service.headless else CLUSTER_IP), delta.triggered
+
+    def _publish_stale(self, patch: Patch) -> None:
+        """Publishes what a snapshot has, which is no change."""
+        self._publish(self, patch, None)
 
     def image(self) -> Image | None:
         """All that is published, None before there is anything."""
@@ -138,7 +159,7 @@ class Feed:
                     "snapshot_off", reason="no folder for it", add=f"a volume such as an emptyDir at {STATE_FOLDER}"
                 )
             return None
-        feeding = Feeding(self.compiler, demand, self.status, self._served, partial(self._publish, self))
+        feeding = Feeding(self.compiler, demand, self.status, self._served, self._publish_stale)
         return LastKnown(wish.snapshot, origin_of(wish.source, demand), feeding, _log)
 
     def _make_source(self, source: ClusterSource | ManifestSource | None, demand: Demand) -> Source:

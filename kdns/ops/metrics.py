@@ -98,6 +98,10 @@ _TABLE: Final[tuple[Family, ...]] = (
     ),
     Family("coredns_dns64_requests_translated_total", "counter", "Replies with addresses made by dns64.", ("server",)),
     Family("coredns_local_localhost_requests_total", "counter", "Questions for localhost as a part of a name."),
+    Family(
+        *("coredns_kubernetes_dns_programming_duration_seconds", "histogram"),
+        *("From a change of endpoints in the cluster to its being served.", ("service_kind",)),
+    ),
     Family("coredns_proxy_request_duration_seconds", "histogram", "From a try's question to its reply.", _PROXY),
     Family("coredns_proxy_healthcheck_failures_total", "counter", "Probes without a reply.", ("proxy_name", "to")),
     Family("coredns_proxy_conn_cache_hits_total", "counter", "Questions sent by sockets that were open.", _SOCKETS),
@@ -140,6 +144,7 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("kdns_reloads_total", "counter", "Configurations taken over after the first."),
     Family("kdns_reload_unreadable_total", "counter", "Looks at the configuration's files that found one gone."),
     # The workers
+    Family("kdns_change_to_servable_seconds", "histogram", "From a change's being received to its being served."),
     Family("kdns_revision", "gauge", "The revision of the zone that is served.", ("worker",)),
     Family("kdns_worker_restarts_total", "counter", "Workers started again after they ended or stood still."),
     Family("kdns_memo_entries", "gauge", "Replies remembered."),

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from kdns.config.directives.view import View
 from kdns.dns import types
+from kdns.ops.cells import Cells
 from kdns.ops.lines import Lines
 from kdns.ops.metrics import FAMILIES, OTHER, Counts
 from kdns.serve import udp
@@ -21,7 +22,6 @@ from kdns.serve.tally import Kind
 from kdns.serve.timing import Where
 from kdns.steps import cache as cache_step
 from kdns.steps import forward as forward_step
-from kdns.steps.cells import Cells
 from kdns.steps.forward import Forward
 
 _TRANSLATOR: Final = "dns64"  # the name of a step that is imported only where there is one

@@ -171,8 +171,11 @@ class ControllerLink(Link):
         image: Callable[[], Image | None],
         reported: Callable[[bytes], None],
         lost: Callable[[str], None],
+        acked: Callable[[], None] = lambda: None,
     ) -> None:
+        """Tells acked when the worker has said that it serves another revision."""
         super().__init__(sock, loop, lost)
+        self._on_ack = acked
         self._leader = Leader(image)
         self._reported = reported
 
@@ -197,7 +200,10 @@ class ControllerLink(Link):
         self._writable()
 
     def _receive(self, frame: Frame) -> None:
+        before = self._leader.acked
         octets = self._leader.receive(frame)
+        if self._leader.acked != before:
+            self._on_ack()
         if octets is not None:
             self._reported(octets)
 

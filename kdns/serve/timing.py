@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from kdns.steps.cells import BUCKETS, Cells
+from kdns.ops.cells import BUCKETS, Cells
 
 Where: TypeAlias = tuple[str, str]  # zone and view of a server block
 

@@ -1,7 +1,7 @@
 """A source for servers that no cluster's names are asked of: it says at once that all there is has been seen."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from kdns.cluster.objects import Delta, Resource, Synced
 from kdns.sources.status import ResourceStatus
@@ -10,7 +10,7 @@ from kdns.sources.status import ResourceStatus
 class Nothing:
     """No Services, no namespaces, and never any."""
 
-    def __init__(self, resources: Iterable[Resource], emit: Callable[[Iterable[Delta]], None]) -> None:
+    def __init__(self, resources: Iterable[Resource], emit: Callable[[Sequence[Delta]], None]) -> None:
         self._resources = tuple(resources)
         self._emit = emit
 

@@ -7,7 +7,7 @@ when somebody looks, or when there are many.
 from typing import Final
 
 from kdns.dns import types
-from kdns.steps.cells import Cells
+from kdns.ops.cells import Cells
 
 _NOTED: Final = 4096  # at the most before they are sorted
 

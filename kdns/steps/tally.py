@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from kdns.dns import types
+from kdns.ops.cells import Cells
 from kdns.steps.around import Samples
-from kdns.steps.cells import Cells
 from kdns.steps.upstream import Upstream
 
 _PROXY: Final = "forward"  # the value of proxy_name

@@ -24,6 +24,7 @@ from kdns.config.settings import ManifestSource as ManifestSettings
 from kdns.controller.controller import Controller
 from kdns.dns.names import ROOT, from_text
 from kdns.ops.metrics import Series, encode_report
+from kdns.serve.channel import Ack, Hello, encode
 from kdns.serve.configuration import FIRST, News
 from kdns.serve.link import WorkerLink
 from kdns.zone.entry import service_owner
@@ -478,3 +479,20 @@ async def test_a_failed_reload_is_a_line_of_ready_and_a_number(tmp_path: Path) -
         assert status == 200
         assert body.endswith("reload: failed: Corefile:1:1: error: a\nreload: failed: Corefile:2:1: error: b\n")
         holds(await made.metrics(), {"coredns_reload_failed_total": 2, "kdns_reloads_total": 1})
+
+
+@virtually
+async def test_a_change_is_timed_until_the_last_worker_serves_it(tmp_path: Path) -> None:
+    name = "kdns_change_to_servable_seconds_count"
+    async with scene(tmp_path) as made:
+        quick, slow = made.connect(0, Worker()), made.hold(1)
+        await until(lambda: quick.has("web"))
+        slow.sendall(encode(Hello()) + encode(Ack(1)))
+        links = [worker.link for worker in made.controller.crew.workers if worker.link is not None]
+        await until(lambda: [link.acked for link in links] == [1, 1])
+        made.file.write_text(service("shop"))
+        await until(lambda: [link.acked for link in links] == [2, 1])
+        assert (await made.metrics())[name] == 0  # nor is what was there from the start a change
+        slow.sendall(encode(Ack(2)))
+        await until(lambda: [link.acked for link in links] == [2, 2])
+        assert (await made.metrics())[name] == 1

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from kdns.cluster.objects import Resource
 from kdns.config.settings import ApiEndpoint, ClusterSource, ReadSettings
 from kdns.controller.feed import Feed, Wish
+from kdns.controller.servable import Change
 from kdns.dns import types
 from kdns.dns.names import from_text
 from kdns.dns.query import Query
@@ -90,7 +91,7 @@ class Scene:
             for resource in self.feed.status()
         )
 
-    def _publish(self, _feed: Feed, patch: Patch) -> None:
+    def _publish(self, _feed: Feed, patch: Patch, _change: Change | None) -> None:
         if patch.base == 0:
             image = self.feed.image()
             assert image is not None

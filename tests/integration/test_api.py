@@ -49,7 +49,7 @@ class Seen:
             account=account,
         )
 
-    def _emit(self, deltas: list[Delta]) -> None:
+    def _emit(self, deltas: list[Delta], _since: float) -> None:
         for delta in deltas:
             self.store.apply(delta)
         self._changed.set()

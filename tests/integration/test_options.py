@@ -59,7 +59,7 @@ class Served:
             selectors=demand.selectors,
         )
 
-    def _emit(self, deltas: list[Delta]) -> None:
+    def _emit(self, deltas: list[Delta], _since: float) -> None:
         patch = self.compiler.apply(deltas, 0)
         if patch is not None and patch.base == 0:
             self.index.load(self.compiler.image())

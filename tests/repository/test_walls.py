@@ -38,6 +38,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
         "config.gofunctions",
         *("config.expressions", "config.mnemonics"),
         "config.resolvconf",
+        "ops.cells",
     ),
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from kdns.config.settings import Address
 from kdns.dns import types
+from kdns.ops.cells import BUCKETS
 from kdns.ops.metrics import render
-from kdns.steps.cells import BUCKETS
 from kdns.steps.durations import Durations
 from kdns.steps.forward import Forward
 from tests.steps.forwarding import Asked, Noted, play, to

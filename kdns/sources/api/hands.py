@@ -36,7 +36,7 @@ _HEADS: Final = {
     **_AGENT,
 }
 
-Emit: TypeAlias = Callable[[list[Delta]], None]
+Emit: TypeAlias = Callable[[list[Delta], float], None]  # and when they were received, by the loop's clock
 
 
 class Shared(NamedTuple):
@@ -187,15 +187,17 @@ class Hands:
         response = answer.response
         if response.status == 401:
             self._shared.account.refused(answer.credentials)
-        self._give(self._reflector.refused(response.status, answer.octets, response.retry_after_s, _now()))
+        now = _now()
+        self._give(self._reflector.refused(response.status, answer.octets, response.retry_after_s, now), now)
 
     async def _page(self, octets: bytes, beside: asyncio.TaskGroup) -> None:
-        for deltas in self._reflector.page(octets, _now()):
+        since = _now()
+        for deltas in self._reflector.page(octets, since):
             if self._ahead is None and (request := self._reflector.ahead) is not None:
                 # The server makes the next page while this one is decoded.
                 self._ahead = request, beside.create_task(self._get_ahead(request))
                 await asyncio.sleep(0)
-            self._give(deltas)
+            self._give(deltas, since)
             await self._breathe()
 
     async def _watch(self, response: Response, beside: asyncio.TaskGroup) -> None:
@@ -210,12 +212,12 @@ class Hands:
             if not chunk:
                 reflector.closed(now)
                 return
-            self._give([delta for line in lines.feed(chunk) for delta in reflector.line(line, now)])
+            self._give([delta for line in lines.feed(chunk) for delta in reflector.line(line, now)], now)
             await self._breathe()
 
-    def _give(self, deltas: Sequence[Delta]) -> None:
+    def _give(self, deltas: Sequence[Delta], since: float) -> None:
         if deltas:
-            self._shared.emit(list(deltas))
+            self._shared.emit(list(deltas), since)
 
     async def _breathe(self) -> None:
         """Lets others have their turn, if this has gone on for long."""
@@ -243,7 +245,8 @@ class Hands:
                     octets = await self._body(link, reread.request)
                 except SourceError:
                     octets = b""
-                self._give(self._reflector.reread_came(reread, octets, _now()))
+                now = _now()
+                self._give(self._reflector.reread_came(reread, octets, now), now)
         self._tell()
 
     async def _body(self, link: Link, request: Request) -> bytes:

@@ -62,7 +62,7 @@ class Observed:
             account=self.account,
         )
 
-    def emit(self, deltas: list[Delta]) -> None:
+    def emit(self, deltas: list[Delta], _since: float) -> None:
         self.batches.append(deltas)
         self.times.append(asyncio.get_running_loop().time())
         self.cluster.apply(deltas)
