@@ -26,7 +26,7 @@ from kdns.config.table import name_of
 from kdns.ops import logs
 from kdns.serve.configuration import FIRST, Attempt, Coming, Configuration
 from kdns.serve.control import ControllerStart, WorkerStart
-from kdns.serve.listening import Listening
+from kdns.serve.listening import Listening, Opened
 from kdns.serve.pidfile import pidfile
 from kdns.serve.sockets import address_of
 from kdns.serve.supervisor import Parts, supervise
@@ -54,10 +54,20 @@ class Rereadable(Protocol):
     def again(self, seen: str) -> Serving: ...
 
 
-def serve(settings: Serving, corefile: Rereadable | None = None) -> int:
+def _here(call: Callable[[], Opened]) -> Opened:
+    return call()
+
+
+def serve(
+    settings: Serving,
+    corefile: Rereadable | None = None,
+    *,
+    within: Callable[[Callable[[], Opened]], Opened] = _here,
+) -> int:
     """Serves until told to stop; the exit status. Raises SettingsError before anything is served.
 
-    Where the settings have come from a corefile, as it was read last, they change with it.
+    Where the settings have come from a corefile, as it was read last, they change with it. within calls what opens the
+    sockets: in another network, say.
     """
     logs.configure(settings.log_level, "supervisor")
     log = structlog.get_logger()
@@ -65,7 +75,7 @@ def serve(settings: Serving, corefile: Rereadable | None = None) -> int:
     _check_files(settings)
     configuration = _configuration_of(settings, corefile)
     listening = Listening(settings.workers)
-    opened = listening.open(configuration)
+    opened = within(partial(listening.open, configuration))
     if not settings.quiet:
         dns = " ".join(map(str, opened.listen))
         log.info("listening", dns=dns, workers=settings.workers, **_places(opened.ops))

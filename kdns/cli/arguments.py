@@ -18,6 +18,7 @@ from kdns import __version__
 # Each is in a module of its name, and begins its help with this sentence.
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Answer the cluster's names.",
+    "dev": "Answer a cluster's names on your own machine.",
     "check": "Find what is wrong with a Corefile.",
     "plugins": "List the directives of a Corefile, or the options of one.",
     "diff": "Compare the replies of two servers, name by name.",
@@ -27,6 +28,8 @@ FAILURE: Final = 1
 
 # What the command line itself answers; any other flag in the first place means serve.
 _OWN: Final = frozenset(("-h", "--help", "--version"))
+# What follows is another command's.
+_THEIRS: Final = "--"
 _SWITCHES: Final = frozenset(f"{dash}{name}" for dash in ("-", "--") for name in ("quiet", "plugins", "version"))
 # As Go reads them (strconv.ParseBool).
 _BOOLEANS: Final[Mapping[str, bool]] = {
@@ -72,9 +75,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _understood(arguments: Sequence[str]) -> list[str]:
-    """The arguments in the form that click reads: a command first, -p with its value apart, switches without one."""
+    """The arguments in the form that click reads: a command first, -p with its value apart, switches without one; but for another command's."""
     command = ["serve"] if arguments and arguments[0].startswith("-") and arguments[0] not in _OWN else []
-    return command + [part for each in arguments for part in _parts(each)]
+    ours = arguments.index(_THEIRS) if _THEIRS in arguments else len(arguments)
+    return [*command, *(part for each in arguments[:ours] for part in _parts(each)), *arguments[ours:]]
 
 
 def _parts(argument: str) -> list[str]:

@@ -1,27 +1,22 @@
 """The command serve: flags in, a running server out.
 
-Reads what the flags are read in (environment, resolv.conf, cgroups); what they mean is
-config.flags' to say. What serves is imported last, so that a wrong flag is told at once.
+What the flags mean is config.flags' to say. What serves is imported last, so that a wrong flag is told at once.
 """
 
-import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from kdns import __version__
+from kdns.cli.surroundings import keep_standard_input, surroundings
 from kdns.config import flags
-from kdns.config.flags import Flags, Surroundings
+from kdns.config.flags import Flags
 from kdns.config.settings import AUDIT_S, STATE_FOLDER, ManifestSource, SettingsError
 
 _FAILURE: Final = 1
 _STDIN: Final = "-"  # of manifests
 _COREFILE_STDIN: Final = "stdin"  # as CoreDNS calls it
-_RESOLV_CONF: Final = Path("/etc/resolv.conf")
-_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 _ADDRESS: Final = "ADDR:PORT"
 _PORT: Final = click.IntRange(0, 65535)
@@ -81,7 +76,7 @@ def serve(**given: Any) -> int:
             flags.check_combination(asked)
             from kdns.cli import corefiles  # noqa: PLC0415 - help is quicker without
 
-            corefile = corefiles.Corefile(asked, _surroundings())
+            corefile = corefiles.Corefile(asked, surroundings())
             try:
                 found = corefile.read()
             except corefiles.UnreadableError as error:
@@ -91,13 +86,13 @@ def serve(**given: Any) -> int:
                 return _FAILURE
             settings = corefile.settings(found.servers)
         else:
-            settings, warnings = flags.serving(asked, _surroundings())
+            settings, warnings = flags.serving(asked, surroundings())
             for warning in warnings:
                 sys.stderr.write(f"kdns: warning: {warning}\n")
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     if isinstance(settings.source, ManifestSource) and _STDIN in settings.source.paths:
-        _keep_standard_input()
+        keep_standard_input()
     from kdns import app  # noqa: PLC0415 - all that serves comes with it
 
     try:
@@ -109,52 +104,3 @@ def serve(**given: Any) -> int:
 def _fail(message: str) -> int:
     sys.stderr.write(f"kdns: {message}\n")
     return _FAILURE
-
-
-def _surroundings() -> Surroundings:
-    return Surroundings(
-        kubeconfig=os.environ.get("KUBECONFIG", ""),
-        in_pod=bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _TOKEN.exists(),
-        resolv_conf=_text(_RESOLV_CONF),
-        is_own=_is_own,
-        workers=_workers,
-        state_folder=STATE_FOLDER if Path(STATE_FOLDER).is_dir() else "",
-    )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _is_own(host: str) -> bool:
-    """Whether an address is this machine's: only such a one can be bound."""
-    import socket  # noqa: PLC0415 - asked only where an upstream has a port that is listened on
-
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((host, 0))
-        except OSError:
-            return False
-        return True
-
-
-def _workers() -> int:
-    from kdns.config import workers  # noqa: PLC0415 - asked only for --workers auto
-
-    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)  # Linux alone has it
-    return workers.automatic(len(affinity(0)) if affinity else os.cpu_count() or 1, workers.limits())
-
-
-def _keep_standard_input() -> None:
-    """Turns standard input into a file of its octets, since a controller that is replaced reads them again."""
-    import shutil  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
-
-    with open(0, "rb", closefd=False) as given, tempfile.TemporaryFile() as kept:
-        if not given.seekable():
-            shutil.copyfileobj(given, kept)
-            kept.flush()
-            os.dup2(kept.fileno(), 0)

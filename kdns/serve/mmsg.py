@@ -1,4 +1,4 @@
-"""recvmmsg and sendmmsg: many datagrams for one system call; the one importer of ctypes.
+"""recvmmsg and sendmmsg: many datagrams for one system call.
 
 A Batch is a socket's room for SLOTS datagrams. A query lies in its slot, and the reply is
 written over it: its id stays where it is, and so do the client's address and, on a wildcard

@@ -86,8 +86,8 @@ def test_what_cant_be_served_is_one_line_and_status_1(
 
 TWICE = """
 import os, sys
-from kdns.cli import serve
-serve._keep_standard_input()
+from kdns.cli.surroundings import keep_standard_input
+keep_standard_input()
 for _ in range(2):
     if os.fork() == 0:
         from kdns.sources import files

@@ -36,7 +36,9 @@ class Command(NamedTuple):
 
     @property
     def arguments(self) -> list[str]:
-        return shlex.split(self.text)[1:]
+        """Without those of another command behind --."""
+        arguments = shlex.split(self.text)[1:]
+        return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
 def commands(document: str, text: str) -> Iterator[Command]:

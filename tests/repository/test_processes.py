@@ -36,6 +36,7 @@ PROCESSES = [
     ("kdns.config.table", (*CLUSTER_LIBRARIES, "re2", "asyncio", "structlog", "h11", "http", "dnslib", "click")),
     # --help and --version answer without loading what serves.
     ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib", "kdns.config")),
+    ("kdns.cli.dev", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.app", "kdns.serve")),
     ("kdns.cli.check", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
     ("kdns.cli.plugins", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
     ("kdns.cli.diff", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.diff", "dnslib")),

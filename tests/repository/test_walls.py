@@ -43,6 +43,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),
     "diff": ("dns",),
+    "dev": ("dns",),
     "controller": ("cluster", "config", "dns", "ops", "serve", "sources", "zone"),
 }
 # Time, chance and IO are arguments here.
@@ -66,7 +67,7 @@ IMPURE = frozenset(
 # Libraries with a place of their own, each with what may import it.
 PLACES: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
-    "ctypes": ("serve.mmsg",),
+    "ctypes": ("dev.kernel", "serve.mmsg"),
     "dns": ("steps.masterfile",),  # dnspython
     "dnslib": ("dns.message",),
     "h11": ("ops.listener", "sources"),
@@ -82,7 +83,7 @@ NOWHERE = frozenset(
     ("aiohttp", "http", "logging", "multiprocessing", "pickle", "prometheus_client", "requests", "urllib3", "uvloop")
 )
 # Of these each has one importer, which translates its errors.
-SINGLE = ("ctypes", "dns", "dnslib", "h2", "kubernetes", "re2")
+SINGLE = ("dns", "dnslib", "h2", "kubernetes", "re2")
 VAGUE = frozenset(("base", "common", "core", "helper", "helpers", "manager", "misc", "util", "utils"))
 # The design's own word for the numbers of the DNS.
 DESIGNED_NAMES = ("dns.types",)
