@@ -28,6 +28,7 @@ from kdns.dns import names
 from kdns.ops import health, metrics
 from kdns.ops.listener import Response, Route
 from kdns.ops.processes import process_samples
+from kdns.ops.selfprobe import SelfProbe
 from kdns.serve.channel import PatchFrame
 from kdns.serve.configuration import FIRST, NO_NEWS, News
 from kdns.sources.status import ResourceStatus
@@ -41,6 +42,7 @@ class Controller:
 
     def __init__(self, settings: Serving, workers: int, number: int = FIRST, news: News = NO_NEWS) -> None:
         self.news = news  # of reloads
+        self.self_probe = SelfProbe()
         self.unreadable = 0  # looks at the files of the configuration that found one gone
         self.crew = self._crew(settings, workers, number, Feed(wish_of(settings), self._publish, self._served))
         self.coming: Crew | None = None
@@ -214,6 +216,8 @@ class Controller:
     def _samples(self) -> Iterator[metrics.Sample]:
         counted = [counts for crew in self._crews for counts in crew.counts()]
         merged = metrics.merge((self._lasting, *counted, _counters(self.feed)))
+        if self.crew.settings.probes.health:
+            merged |= self.self_probe.counts()
         yield from ((name, labels, value) for (name, labels), value in merged.items())
         yield "coredns_build_info", (__version__, "", f"python{platform.python_version()}"), 1
         yield from self._plugins_enabled()
@@ -264,7 +268,7 @@ def _text(status: int, body: str) -> Response:
 
 def _counters(feed: Feed) -> metrics.Counts:
     """What a feed has counted."""
-    counts: dict[metrics.Series, float] = {}
+    counts: dict[metrics.Series, float] = {**feed.source.counts()}
     for resource, status in feed.status().items():
         counts["kdns_relists_total", (resource,)] = status.counters.relists
         counts["kdns_history_resets_total", (resource,)] = status.counters.rewinds

@@ -7,7 +7,7 @@ Beside an API server it has a snapshot, where there is a folder for one.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
@@ -22,6 +22,7 @@ from kdns.config.settings import STATE_FOLDER, ClusterSource, ManifestSource, Re
 from kdns.controller.lastknown import Feeding, LastKnown, origin_of
 from kdns.controller.servable import CLUSTER_IP, HEADLESS, Change
 from kdns.ops import logs
+from kdns.ops.metrics import Series
 from kdns.sources.demand import Demand, demand_of
 from kdns.sources.status import ResourceStatus
 from kdns.zone.entry import service_owner
@@ -41,6 +42,10 @@ class Source(Protocol):
 
     def status(self) -> dict[Resource, ResourceStatus]:
         """How far each resource is."""
+        ...
+
+    def counts(self) -> Mapping[Series, float]:
+        """What it has counted beside that."""
         ...
 
 

@@ -83,6 +83,7 @@ class Steward:
         )
         self._handed: list[socket.socket] = []  # the pages' of the configuration that is to come, in its order
         self._pages: dict[str, asyncio.Task[None]] = {}
+        self._probes: dict[str, asyncio.Task[None]] = {}  # of health's pages
         self._feeds: dict[Feed, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
         for name, sock in start.ops.items():
@@ -96,7 +97,7 @@ class Steward:
 
     async def close(self) -> None:
         """Ends all tasks."""
-        tasks: list[asyncio.Task[Any]] = [*self._pages.values(), *self._feeds.values()]
+        tasks: list[asyncio.Task[Any]] = [*self._probes.values(), *self._pages.values(), *self._feeds.values()]
         tasks += [] if self._watch is None else [self._watch]
         for task in tasks:
             task.cancel()
@@ -110,6 +111,9 @@ class Steward:
     def _show(self, name: str, sock: socket.socket) -> None:
         self._pages[name] = asyncio.ensure_future(serve_http(sock, self.controller.routes(name)))
         self._pages[name].add_done_callback(self._ended)
+        if name.startswith("health"):
+            self._probes[name] = asyncio.ensure_future(self.controller.self_probe.run(*sock.getsockname()[:2]))
+            self._probes[name].add_done_callback(self._ended)
 
     def _run(self, feed: Feed) -> None:
         self._feeds[feed] = asyncio.ensure_future(feed.run())
@@ -173,6 +177,8 @@ class Steward:
         pages = dict(zip(self.controller.crew.settings.probes.pages(), handed, strict=True))
         for name in [name for name in self._pages if name not in pages]:
             self._pages.pop(name).cancel()
+            if name in self._probes:
+                self._probes.pop(name).cancel()
         for name, sock in pages.items():
             if name in self._pages:
                 sock.close()

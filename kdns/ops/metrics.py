@@ -102,6 +102,24 @@ _TABLE: Final[tuple[Family, ...]] = (
         *("coredns_kubernetes_dns_programming_duration_seconds", "histogram"),
         *("From a change of endpoints in the cluster to its being served.", ("service_kind",)),
     ),
+    Family(
+        *("coredns_kubernetes_rest_client_requests_total", "counter", "Requests to the API server."),
+        ("code", "method", "host"),
+    ),
+    Family(
+        *(
+            "coredns_kubernetes_rest_client_request_duration_seconds",
+            "histogram",
+            "From a request to its answer's head.",
+        ),
+        ("verb", "host"),
+    ),
+    Family(
+        *("coredns_kubernetes_rest_client_rate_limiter_duration_seconds", "histogram"),
+        *("How long requests waited for their turn.", ("verb", "host")),
+    ),
+    Family("coredns_health_request_duration_seconds", "histogram", "How long /health took to answer kdns itself."),
+    Family("coredns_health_request_failures_total", "counter", "How often it gave no good answer."),
     Family("coredns_proxy_request_duration_seconds", "histogram", "From a try's question to its reply.", _PROXY),
     Family("coredns_proxy_healthcheck_failures_total", "counter", "Probes without a reply.", ("proxy_name", "to")),
     Family("coredns_proxy_conn_cache_hits_total", "counter", "Questions sent by sockets that were open.", _SOCKETS),

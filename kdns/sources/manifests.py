@@ -106,6 +106,10 @@ class ManifestSource:
         age_s = None if self._fresh_s is None else asyncio.get_running_loop().time() - self._fresh_s
         return {name: ResourceStatus(synced, age_s, self._trouble, self._counters[name]) for name in RESOURCES}
 
+    def counts(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        """Nobody is asked."""
+        return {}
+
     async def _still(self, seen: dict[str, files.Stamp]) -> dict[str, files.Stamp]:
         """How the files look once they have looked the same for a moment."""
         for _ in range(_STILL_TRIES):

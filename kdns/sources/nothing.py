@@ -22,3 +22,7 @@ class Nothing:
     def status(self) -> dict[Resource, ResourceStatus]:
         """Nothing is waited for."""
         return {}
+
+    def counts(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        """Nobody is asked."""
+        return {}

@@ -54,9 +54,14 @@ class Peer:
     tls: Callable[[], ssl.SSLContext] | None = None
     server_name: str | None = None  # whose certificate is expected, where not the host's
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """HOST:PORT."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.place}"
 
 
 class Lines:

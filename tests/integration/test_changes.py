@@ -5,7 +5,9 @@ and remembered, when the change comes. Each test has a namespace of its own.
 """
 
 import ipaddress
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import count
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from tests.integration.listed import SERVICE_NAME
 from tests.integration.upstream import Upstream
 from tests.lab import Lab
-from tests.server import ZONE, Server
+from tests.server import ZONE, Server, until
 
 pytestmark = pytest.mark.lab
 
@@ -273,3 +275,24 @@ def test_a_pods_address_goes_to_its_successor(lab: Lab, server: Server, space: s
     server.comes_to(name, "A", {"10.200.6.1"})
     lab.delete("pods", space, "two")
     server.comes_to(name, "A", {"NXDOMAIN"})
+
+
+def test_how_long_a_change_of_endpoints_took_is_told(lab: Lab, server: Server, space: str) -> None:
+    put(lab, space, "timed", clusterIP="None")
+    name = f"timed.{space}.{ZONE}"
+    programming = "coredns_kubernetes_dns_programming_duration_seconds"
+    headless = f'{programming}_count{{service_kind="headless_with_selector"}}'
+    servable = "kdns_change_to_servable_seconds_count"
+    put_slice(lab, space, "timed-1", "timed", "10.0.0.1")
+    server.comes_to(name, "A", {"10.0.0.1"})
+    before = server.metric(headless), server.metric(servable)
+    since = datetime.fromtimestamp(time.time() - 5, UTC).isoformat().replace("+00:00", "Z")
+    endpoints = [{"addresses": ["10.0.0.2"], "conditions": {"ready": True}}]
+    annotations = {"endpoints.kubernetes.io/last-change-trigger-time": since}
+    lab.patch("endpointslices", space, "timed-1", {"metadata": {"annotations": annotations}, "endpoints": endpoints})
+    until(lambda: server.metric(headless) == before[0] + 1)
+    assert server.metric(servable) > before[1]
+    labels = 'service_kind="headless_with_selector"'
+    page = server.metrics()
+    assert page[f'{programming}_bucket{{{labels},le="4.096"}}'] == page[f'{programming}_bucket{{{labels},le="2.048"}}']
+    assert page[f"{programming}_sum{{{labels}}}"] >= 5

@@ -22,7 +22,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "zone": ("dns",),
     "cluster": ("zone.entry", "zone.patch", "dns.names", "dns.types"),
     "config": ("dns",),
-    "sources": ("cluster", "zone.entry", "dns", "config.settings"),
+    "sources": ("cluster", "zone.entry", "dns", "config.settings", "ops.cells"),
     # A step takes its directive's settings, and the values that these are made of.
     "steps": (
         *(

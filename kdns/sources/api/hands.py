@@ -20,6 +20,7 @@ from kdns.cluster.reflector import Reflector, Wait
 from kdns.cluster.rereads import NEVER
 from kdns.cluster.targets import Request
 from kdns.sources.api.pacing import Pace
+from kdns.sources.api.requests import Requests
 from kdns.sources.api.telling import Log, Teller
 from kdns.sources.credentials import Account, Credentials
 from kdns.sources.errors import SourceError
@@ -49,6 +50,7 @@ class Shared(NamedTuple):
     log: Log
     audit_s: float  # between two audits, on average; 0 for none
     turn: asyncio.Lock  # held by the one that lists for an audit
+    requests: Requests
     begin_anew: Callable[[], None]  # for all of them: what is known is of another cluster
 
 
@@ -172,8 +174,16 @@ class Hands:
         headers = {**(_HEADS if request.heads else _WHOLE), **credentials.headers()}
         limit_bytes = None if request.watch else _PAGE_LIMIT_BYTES
         target = credentials.base + request.target
+        peer, requests, since = credentials.peer(), self._shared.requests, _now()
         async with self._shared.pace.turn():
-            response = await link.get(credentials.peer(), target, headers, idle_s=LIST_IDLE_S, limit_bytes=limit_bytes)
+            sent = _now()
+            requests.waited(peer.place, sent - since)
+            try:
+                response = await link.get(peer, target, headers, idle_s=LIST_IDLE_S, limit_bytes=limit_bytes)
+            except SourceError:
+                requests.answered(peer.place, None, _now() - sent)
+                raise
+            requests.answered(peer.place, response.status, _now() - sent)
             opened = request.watch and response.status == 200
             return _Answer(response, credentials, b"" if opened else await response.read(LIST_IDLE_S))
 

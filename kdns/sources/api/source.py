@@ -18,6 +18,7 @@ from kdns.config.settings import ClusterSource
 from kdns.sources.api.account import account_of
 from kdns.sources.api.hands import Emit, Hands, Shared
 from kdns.sources.api.pacing import Pace
+from kdns.sources.api.requests import Requests
 from kdns.sources.api.telling import Log
 from kdns.sources.credentials import Account
 from kdns.sources.status import ResourceStatus
@@ -49,6 +50,7 @@ class ApiSource:
         Optional resources never hold up Synced. Raises SourceError where there is no such kubeconfig, or no pod.
         """
         self._account = account or account_of(settings, os.environ)
+        self.requests: Final = Requests()
         random = SystemRandom().random
         shared = Shared(
             account=self._account,
@@ -58,6 +60,7 @@ class ApiSource:
             log=log,
             audit_s=settings.audit_s,
             turn=asyncio.Lock(),
+            requests=self.requests,
             begin_anew=self._begin_anew,
         )
         self._hands = {
@@ -88,6 +91,10 @@ class ApiSource:
         """How each resource is doing. To be called in the loop that run is in."""
         now = asyncio.get_running_loop().time()
         return {resource: hands.status(now) for resource, hands in self._hands.items()}
+
+    def counts(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        """What requests have come to, as series for the page of metrics."""
+        return dict(self.requests.series())
 
     def _begin_anew(self) -> None:
         for hands in self._hands.values():
