@@ -16,6 +16,7 @@ _MIB: Final = 1 << 20
 # What the supervisor and the controller need at their peak, and what a worker needs, with a large cluster's index.
 _OTHERS_BYTES: Final = 70 * _MIB
 _WORKER_BYTES: Final = 30 * _MIB
+LEAST_BYTES: Final = _OTHERS_BYTES + _WORKER_BYTES
 
 
 class Limits(NamedTuple):

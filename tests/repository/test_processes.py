@@ -39,6 +39,7 @@ PROCESSES = [
     ("kdns.cli.dev", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.app", "kdns.serve")),
     ("kdns.cli.check", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
     ("kdns.cli.plugins", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
+    ("kdns.cli.migrate", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.migration")),
     ("kdns.cli.diff", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.diff", "dnslib")),
 ]
 

@@ -44,13 +44,15 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "ops": ("config.settings",),
     "diff": ("dns",),
     "dev": ("dns",),
+    "migration": ("config",),
     "controller": ("cluster", "config", "dns", "ops", "serve", "sources", "zone"),
 }
 # Time, chance and IO are arguments here.
 PURE = (
     *("dns", "zone", "cluster", "config.settings"),
     *("diff.difference", "diff.question", "diff.verdict"),
-    *("diff.intended", "diff.cluster", "diff.others", "diff.directives"),
+    *("diff.intended", "diff.cluster", "diff.others", "diff.directives", "diff.naming", "diff.report"),
+    "migration",
     *("config.syntax", "config.lexer", "config.environment", "config.imports", "config.parser", "config.seen"),
     *("config.zones", "config.keys", "config.complaints", "config.serving", "config.servers", "config.served"),
     *("config.forms", "config.shapes", "config.kinds", "config.domains", "config.endpoints", "config.labels"),

@@ -1,0 +1,1 @@
+"""What stands between a cluster and its change from CoreDNS to kdns."""
