@@ -3,76 +3,161 @@
 Reads flags and says what is wrong with them. How a command is given a name server is kdns.dev's to say.
 """
 
+import os
 import sys
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from ipaddress import ip_address
+from typing import Any, Final
 
 import click
 
 from kdns.cli.surroundings import keep_standard_input, surroundings
 from kdns.config import flags
+from kdns.config.directives.hosts import Host, Hosts
 from kdns.config.flags import Flags
+from kdns.config.kinds import FilePath
 from kdns.config.serving import Probes, Serving
 from kdns.config.settings import Address, SettingsError
 from kdns.dev.command import NAMESERVER, CommandError, Told, run
+from kdns.dev.guard import sounding_like_production
 from kdns.dev.network import Network
+from kdns.dns import names
 
 # Not mDNS' 5353; loopback alone, so that nobody else is answered.
 LISTEN: Final = "127.0.0.1:5354"
+_KUBECONFIG: Final = "~/.kube/config"
 _STDIN: Final = "-"
 _FAILURE: Final = 1
+_NO_FILE: Final = FilePath(os.devnull)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The flags as they were given."""
+
+    manifests: tuple[str, ...]
+    kubeconfig: str | None
+    context: str | None
+    yes: bool
+    zone: str | None
+    namespace: str | None
+    mapped: tuple[str, ...]
+    listen: str | None
+    upstream: tuple[str, ...]
+    log_level: str
+    command: tuple[str, ...]
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("-f", "--manifests", metavar="PATH", multiple=True, help="YAML: a file, a folder or - (repeatable).")
+@click.option("--kubeconfig", metavar="FILE", help=f"The cluster of this kubeconfig.  [KUBECONFIG, {_KUBECONFIG}]")
+@click.option("--context", metavar="NAME", help="Its context, if not the current one.")
+@click.option("--yes", is_flag=True, help="Even if the context sounds like production.")
 @click.option("--zone", metavar="ZONE", help=f"The cluster's zone.  [{flags.ZONE}]")
-@click.option("--search", "namespace", metavar="NS", help="Short names as in this namespace; with COMMAND.")
+@click.option("--search", "namespace", metavar="NS", help="Short names as in this namespace.  [the context's]")
+@click.option("--map", "mapped", metavar="SVC.NS=ADDR", multiple=True, help="A Service is there (repeatable).")
 @click.option("--listen", metavar="ADDR:PORT", help=f"Where to answer; without COMMAND.  [{LISTEN}]")
 @click.option("--upstream", metavar="ADDR[:PORT]", multiple=True, help="Who knows other names.  [/etc/resolv.conf]")
 @click.option("--log-level", type=click.Choice(flags.LEVELS), default="warning", help="How much is logged.  [warning]")
 @click.argument("command", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
-def dev(
-    manifests: tuple[str, ...],
-    zone: str | None,
-    namespace: str | None,
-    listen: str | None,
-    upstream: tuple[str, ...],
-    log_level: str,
-    command: tuple[str, ...],
-) -> int:
+def dev(**given: Any) -> int:
     """Answer a cluster's names on your own machine.
 
-    The cluster is YAML, named by -f; changed files take effect at once. Without COMMAND kdns answers on a port of
-    127.0.0.1 until it is ended. With it the command runs, and it alone, with kdns for its name server; its exit status is
-    passed on. Neither needs root, and nothing of the machine is changed.
+    The cluster is YAML, named by -f, or else the one that kubectl talks to. Changes take effect at once. Without
+    COMMAND kdns answers on a port of 127.0.0.1 until it is ended. With it the command runs, and it alone, with kdns for its
+    name server; its exit status is passed on. Neither needs root, and nothing of the machine is changed.
     """
-    if not manifests:
-        raise click.UsageError("found no cluster to serve, expected -f PATH, for YAML")
-    if command and listen is not None:
+    asked = _Asked(**given)
+    if asked.command and asked.listen is not None:
         raise click.UsageError("--listen: found it beside a command, which has a name server of its own; take it out")
-    if namespace is not None and not command:
+    if asked.namespace is not None and not asked.command:
         raise click.UsageError("--search: found it without a command; expected -- COMMAND, which it is for")
-    asked = Flags(
-        manifests=manifests,
-        zone=zone,
-        listen=(str(Address(*NAMESERVER)) if command else listen or LISTEN,),
-        upstream=upstream,
-        log_level=log_level,
-        quiet=bool(command),
-        workers="1",
-    )
+    if asked.manifests and asked.yes:
+        raise click.UsageError("--yes: found it beside -f, expected it for a cluster with an API server")
     try:
-        settings, warnings = flags.serving(asked, surroundings())
-        settings = replace(settings, probes=Probes())  # nobody looks in from outside
+        settings = _settings(asked)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
+    namespace = asked.namespace
+    if not asked.manifests:
+        from kdns.sources.errors import SourceError  # noqa: PLC0415 - it reads YAML
+
+        try:
+            namespace = _cluster(asked, namespace)
+        except SourceError as error:
+            return _fail(str(error))
+        if namespace is None:
+            return _FAILURE
+    if _STDIN in asked.manifests:
+        keep_standard_input()
+    told = Told((asked.zone or flags.ZONE).lower().rstrip("."), namespace)
+    return _run(asked.command, told, settings) if asked.command else _serve(settings)
+
+
+def _cluster(asked: _Asked, namespace: str | None) -> str | None:
+    """Says which cluster it is; the namespace that short names are of, None where it isn't to be served."""
+    from kdns.sources.api import kubeconfig  # noqa: PLC0415 - as above
+
+    found = kubeconfig.described(kubeconfig.locate(asked.kubeconfig, os.environ), asked.context)
+    namespace = found.namespace if namespace is None else namespace
+    where = "" if asked.command else f", on {asked.listen or LISTEN}"
+    sys.stderr.write(
+        f"kdns dev: context {found.context}, cluster {found.cluster} ({found.server}), namespace {namespace}{where}\n"
+    )
+    name = sounding_like_production((found.context, found.cluster, found.server.partition("://")[2]))
+    if name is not None and not asked.yes:
+        _fail(f"{name} sounds like production; nothing was done. kdns dev only reads of it: --yes goes on")
+        return None
+    return namespace
+
+
+def _settings(asked: _Asked) -> Serving:
+    """What is served. Raises SettingsError."""
+    kubeconfig = asked.kubeconfig or os.environ.get("KUBECONFIG") or _KUBECONFIG
+    zone = flags.ZONE if asked.zone is None else asked.zone
+    wanted = Flags(
+        manifests=asked.manifests,
+        kubeconfig=asked.kubeconfig if asked.manifests else kubeconfig,
+        context=asked.context,
+        zone=asked.zone,
+        listen=(str(Address(*NAMESERVER)) if asked.command else asked.listen or LISTEN,),
+        upstream=asked.upstream,
+        log_level=asked.log_level,
+        quiet=bool(asked.command),
+        workers="1",
+    )
+    settings, warnings = flags.serving(wanted, surroundings())
     for warning in warnings:
         sys.stderr.write(f"kdns: warning: {warning}\n")
-    if _STDIN in manifests:
-        keep_standard_input()
-    told = Told((zone or flags.ZONE).lower().rstrip("."), namespace)
-    return _run(command, told, settings) if command else _serve(settings)
+    settings = replace(settings, probes=Probes())  # nobody looks in from outside
+    return _with(settings, tuple(_host(each, zone) for each in asked.mapped)) if asked.mapped else settings
+
+
+def _with(settings: Serving, mapped: tuple[Host, ...]) -> Serving:
+    """The settings, by which these names are asked first."""
+    hosts = Hosts(
+        file=_NO_FILE,
+        zones=(names.ROOT,),
+        inline=mapped,
+        ttl_s=flags.TTL_S,
+        no_reverse=True,
+        reload_s=0.0,
+        fallthrough=(names.ROOT,),
+        fallthrough_unsupported=True,  # a mapped Service keeps its ports
+    )
+    blocks = tuple(block._replace(settings=(hosts, *block.settings)) for block in settings.servers.blocks)
+    return replace(settings, servers=settings.servers._replace(blocks=blocks))
+
+
+def _host(text: str, zone: str) -> Host:
+    """A Service and its address as --map has them. Raises SettingsError."""
+    service, _, address = text.partition("=")
+    if [bool(label) for label in service.split(".")] == [True, True]:
+        with suppress(ValueError):
+            return Host(str(ip_address(address)), (names.fold(names.from_text(f"{service}.svc.{zone}")),))
+    raise SettingsError(f"--map {text}: expected SERVICE.NAMESPACE=ADDRESS, as in web.shop=127.0.0.1")
 
 
 def _serve(settings: Serving, network: Network | None = None) -> int:

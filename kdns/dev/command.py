@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeVar
 
-from kdns.dev import asking, kernel, mounts, resolving
+from kdns.dev import asking, kernel, mounts, resolving, rights
 from kdns.dev.exchange import Exchange, program
 from kdns.dev.network import Network
 from kdns.dev.process import Process
+
+T = TypeVar("T")
 
 # An address that nothing else uses: 127.0.0.53 and .54 are systemd-resolved's.
 NAMESERVER: Final = ("127.0.54.53", 53)
@@ -60,22 +62,28 @@ def run(command: Sequence[str], told: Told, serve: Callable[[Network], int]) -> 
 
     That is 128 and the signal's number where a signal ended it. This process must have one thread. Raises CommandError.
     """
-    network = _prepare(told)
-    server = Process.fork(lambda: serve(network))
+    network = _made(_network)
+    server = Process.fork(lambda: serve(network))  # it sees the machine's own resolv.conf
     try:
+        _made(lambda: mounts.overlay(dict(_files(told)), (_NSCD,) if Path(_NSCD).is_dir() else ()))
         _await(network, server, told.zone)
         return _run(command, network)
     finally:
         server.end(_STOP_S)
 
 
-def _prepare(told: Told) -> Network:
-    """Has this process, and who it makes, see the name server."""
+def _network() -> Network:
+    kernel.machine()
     try:
-        kernel.machine()
-        mounts.separate()
-        mounts.overlay(dict(_files(told)), (_NSCD,) if Path(_NSCD).is_dir() else ())
         return Network.make()
+    except PermissionError:
+        rights.acquire()
+        return Network.make()
+
+
+def _made(make: Callable[[], T]) -> T:
+    try:
+        return make()
     except OSError as error:
         raise CommandError(
             f"a command can't have a name server of its own here: {error}; expected Linux, and that one may make user "

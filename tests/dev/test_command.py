@@ -127,6 +127,12 @@ def test_short_names_are_those_of_the_namespace(tmp_path: Path) -> None:
     assert ran("-f", path, "--", "getent", "hosts", "web").returncode == 2
 
 
+def test_a_mapped_service_is_where_it_is_said_to_be(tmp_path: Path) -> None:
+    path, asked = str(written(tmp_path)), ["sh", "-c", f"getent hosts {WHOLE} new.shop.svc.cluster.local"]
+    done = ran("-f", path, "--map", "web.shop=127.0.0.9", "--map", "new.shop=127.0.0.8", "--", *asked)
+    assert done.stdout.split()[::2] == ["127.0.0.9", "127.0.0.8"]
+
+
 def test_standard_output_and_status_are_the_commands(tmp_path: Path) -> None:
     done = ran("-f", str(written(tmp_path)), "--", "sh", "-c", "echo one; echo two >&2; exit 7")
     assert (done.returncode, done.stdout, done.stderr) == (7, "one\n", "two\n")
@@ -204,6 +210,10 @@ def test_what_is_typed_at_the_terminal_is_the_commands_to_obey(tmp_path: Path) -
         assert (out, process.returncode) == ("got\n10.96.1.1", 4)
 
 
+def gone(pid: int) -> None:
+    until(lambda: not alive(pid))
+
+
 def family(pid: int, least: int) -> set[int]:
     """Its processes, once there are so many."""
 
@@ -223,7 +233,8 @@ def test_killed_at_any_moment_it_leaves_nothing(tmp_path: Path) -> None:
             left |= family(process.pid, least)
             process.kill()
             process.wait()
-        until(lambda seen=frozenset(left): not any(map(alive, seen)))
+        for each in left:
+            gone(each)
     assert len(left) > 4
     assert {path: path.read_bytes() for path in files} == files
     assert Path("/proc/self/mountinfo").read_text() == mounts

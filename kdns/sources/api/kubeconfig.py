@@ -20,6 +20,7 @@ from kdns.sources.api.answer import Answer
 from kdns.sources.credentials import is_pem
 from kdns.sources.errors import SourceError, yaml_place
 
+_DEFAULT: Final = "default"  # the namespace where a context names none
 _SECTIONS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
 
 
@@ -31,6 +32,25 @@ def locate(given: str | None, environment: Mapping[str, str]) -> list[Path]:
     if not found:
         raise SourceError(f"{text}: no such file, expected a kubeconfig")
     return found
+
+
+class Described(NamedTuple):
+    """A context as people know it."""
+
+    context: str
+    cluster: str
+    server: str  # the API server's URL
+    namespace: str
+
+
+def described(paths: list[Path], context: str | None) -> Described:
+    """The context, or the current one, by its names. Raises SourceError."""
+    cluster, _ = check(paths, context)
+    merged = _merged([_load(path) for path in paths])
+    name = context or merged.current
+    used = _find(merged, "contexts", name)
+    namespace = _text(used.value.get("namespace") or _DEFAULT, f"{used.where}.namespace")
+    return Described(name, used.value["cluster"], cluster.value["server"], namespace)
 
 
 def cluster_of(paths: list[Path], context: str | None) -> tuple[str, str]:
