@@ -27,6 +27,7 @@ from kdns.serve.mmsg import SLOT_BYTES, SLOTS, Batch
 from kdns.serve.responder import Responder
 from kdns.serve.sieve import Sieve
 from kdns.steps.chain import Peer
+from kdns.steps.turns import Turns
 
 if TYPE_CHECKING:  # most servers log no questions
     from kdns.serve.querylog import Line
@@ -42,26 +43,40 @@ _IP_PKTINFO: Final = getattr(socket, "IP_PKTINFO", 8)
 _IPV6_PKTINFO: Final = getattr(socket, "IPV6_PKTINFO", 50)
 
 
-def open_door(sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> "Door":
+def open_door(
+    sock: socket.socket,
+    responder: Responder,
+    memo: Memo,
+    loop: asyncio.AbstractEventLoop,
+    turns: Turns | None = None,
+) -> "Door":
     """Serves the socket by what the system does best; memo is the responder's."""
     if not mmsg.available:
-        return PlainDoor(sock, responder, memo, loop)
+        return PlainDoor(sock, responder, memo, loop, turns)
     kind = BatchDoor if responder.querylog is None else LoggedBatchDoor
-    return kind(sock, responder, memo, loop)
+    return kind(sock, responder, memo, loop, turns)
 
 
 class Door:
     """A socket that is served from the event loop until closed."""
 
-    def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        responder: Responder,
+        memo: Memo,
+        loop: asyncio.AbstractEventLoop,
+        turns: Turns | None = None,
+    ) -> None:
         self.unsent = 0  # replies that the kernel didn't take
         self.admission = Admission(Sieve(sock), loop)
         self._socket = sock
         self._responder = responder
         self._memo = memo
         self._loop = loop
+        self._turns = turns or Turns(loop)
         sock.setblocking(False)
-        loop.add_reader(sock.fileno(), self.serve)
+        loop.add_reader(sock.fileno(), self._turns.of(self.serve))
 
     def serve(self) -> None:
         """Answers what is queued, at most _WAKE datagrams of it."""
@@ -132,8 +147,15 @@ class MarkedBatch(Batch):
 class BatchDoor(Door):
     """Many datagrams per system call."""
 
-    def __init__(self, sock: socket.socket, responder: Responder, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(sock, responder, memo, loop)
+    def __init__(
+        self,
+        sock: socket.socket,
+        responder: Responder,
+        memo: Memo,
+        loop: asyncio.AbstractEventLoop,
+        turns: Turns | None = None,
+    ) -> None:
+        super().__init__(sock, responder, memo, loop, turns)
         wildcard, audiences = is_wildcard(sock), responder.audiences
         self._batch = (
             Batch(sock, wildcard=wildcard) if audiences is None else MarkedBatch(sock, audiences, wildcard=wildcard)
@@ -164,7 +186,7 @@ class BatchDoor(Door):
         """
         late = self._late
         if not late:
-            self._loop.call_soon(self._send_late)
+            self._turns.soon(self._send_late)
         late.append((name, control, reply))
 
     def _send_late(self) -> None:

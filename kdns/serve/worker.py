@@ -44,6 +44,7 @@ from kdns.serve.tls import Certificate
 from kdns.serve.udp import open_door
 from kdns.steps.around import Around
 from kdns.steps.chain import Entrance, Step
+from kdns.steps.turns import Turns
 from kdns.zone.entry import Owner
 from kdns.zone.index import Index
 from kdns.zone.patch import Patch
@@ -112,6 +113,7 @@ class Worker:
         )
         self._loop = loop
         self._responders: list[Responder] = []
+        self._turns = Turns(loop)
         around = Around(
             loop=loop,
             random=SystemRandom(),
@@ -120,6 +122,7 @@ class Worker:
             zones=(),
             addresses=own_addresses(listener.address for listener in settings.servers.listeners),
             datagrams=mmsg.Connected() if mmsg.available else None,
+            turns=self._turns,
             log=_log,
             forget=self._forget,
             forget_all=self._forget_all,
@@ -160,7 +163,7 @@ class Worker:
         elif not await self._either(self._ordered):
             return
         for door, responder in doors:
-            self._doors.append(open_door(door, responder, responder.memos[0], self._loop))
+            self._doors.append(open_door(door, responder, responder.memos[0], self._loop, self._turns))
         for stream in streams:
             self._streams.append(await serve_stream(*stream))
 

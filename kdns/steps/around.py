@@ -14,6 +14,7 @@ from kdns.dns.names import Name
 from kdns.steps.carriers import Datagrams, Random
 from kdns.steps.chain import Rest
 from kdns.steps.lineformat import Labels
+from kdns.steps.turns import Turns
 from kdns.zone.entry import Owner
 from kdns.zone.index import Index
 
@@ -50,3 +51,4 @@ class Around:
     forget: Callable[[set[Owner]], None] | None = None
     # Called when anything may be answered otherwise than before: all remembered replies are void.
     forget_all: Callable[[], None] = _nobody
+    turns: Turns | None = None  # in which what is sent is sent together

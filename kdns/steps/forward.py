@@ -27,6 +27,7 @@ from kdns.steps.servers import Server, Servers
 from kdns.steps.tally import samples
 from kdns.steps.targets import Place, Targets
 from kdns.steps.tls import Security
+from kdns.steps.turns import Turns
 from kdns.steps.upstream import Upstream
 
 NAME: Final = "forward"
@@ -45,7 +46,14 @@ _ALL_DOWN: Final = Failed(
 
 def make(settings: Settings, around: Around) -> "Forward":
     """The step for one forward of a server block."""
-    return Forward(settings, loop=around.loop, random=around.random, datagrams=around.datagrams, log=around.log)
+    return Forward(
+        settings,
+        loop=around.loop,
+        random=around.random,
+        datagrams=around.datagrams,
+        turns=around.turns,
+        log=around.log,
+    )
 
 
 class Forward:
@@ -53,7 +61,18 @@ class Forward:
 
     __slots__ = (
         *("_chance", "_datagrams", "_errand", "_exceptions", "_known", "_log", "_most", "_origin", "_picky"),
-        *("_prefer_udp", "_random", "_resolver", "_securities", "_servers", "_targets", "_timer", "_timeout_s", "_way"),
+        *(
+            "_prefer_udp",
+            "_random",
+            "_resolver",
+            "_securities",
+            "_servers",
+            "_targets",
+            "_timer",
+            "_timeout_s",
+            "_turns",
+            "_way",
+        ),
         *("again", "broken", "failover", "lead_on", "lead_on_nodata", "loop", "rejected", "settings", "total_s"),
         *("tries_max", "waiting"),
     )
@@ -66,12 +85,14 @@ class Forward:
         random: Random,
         log: Log,
         datagrams: Datagrams | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """Reads files and begins to resolve names, where targets are some; else opens nothing. random is the system's."""
         self.settings = settings
         self.loop = loop
         self._random = random
         self._datagrams = datagrams
+        self._turns = turns
         self._log = log
         self._chance = Chance(random)
         self._origin = settings.origin[0]
@@ -221,6 +242,7 @@ class Forward:
             loop=self.loop,
             chance=self._chance,
             datagrams=self._datagrams,
+            turns=self._turns,
             way=self._way,
             security=self._securities.get(place.transport),
             server_name=name,

@@ -22,6 +22,7 @@ from kdns.dns.foreign import ForeignError
 from kdns.dns.lasting import plain
 from kdns.steps.carriers import Chance, Counts, Datagrams, Flight, connected
 from kdns.steps.durations import Durations
+from kdns.steps.turns import Turns
 
 QUESTIONS: Final = 256  # of one socket's life: opening and closing one costs 30 to 40 µs, so about 0.15 a question
 SECONDS: Final = 10.0  # of one socket's life
@@ -48,6 +49,7 @@ class Keeper(Protocol):
     datagrams: Datagrams | None
     counts: Counts
     durations: Durations
+    turns: Turns
     mixes: bool
     folds: bool
 
@@ -83,7 +85,7 @@ class Port:
         self._retired = False
         self.left = QUESTIONS
         self.until = upstream.loop.time() + SECONDS
-        upstream.loop.add_reader(self._socket, self._readable)
+        upstream.loop.add_reader(self._socket, upstream.turns.of(self._readable))
 
     def ask(self, flight: Flight) -> None:
         """Sends the flight's query under an id never used on this socket, with all that this turn of the loop brings.
@@ -106,7 +108,7 @@ class Port:
         self.left -= 1
         self._waiting += 1
         if not self._pack:
-            upstream.loop.call_soon(self._send)
+            upstream.turns.soon(self._send)
         self._pack.append(sent)
 
     def draw(self) -> int:
@@ -125,7 +127,7 @@ class Port:
         self.left -= 1
         self._waiting += 1
         if not self._pack:
-            self._upstream.loop.call_soon(self._send)
+            self._upstream.turns.soon(self._send)
         self._pack.append(sent)
 
     def drop(self, flight: Flight) -> None:

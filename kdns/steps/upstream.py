@@ -18,6 +18,7 @@ from kdns.steps.ports import Port
 from kdns.steps.speech import Framed, Speech
 from kdns.steps.stream import Lines
 from kdns.steps.tls import Security, Tunnel
+from kdns.steps.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ class Upstream:
         "proto",
         "security",
         "server_name",
+        "turns",
         "way",
     )
 
@@ -62,6 +64,7 @@ class Upstream:
         loop: asyncio.AbstractEventLoop,
         chance: Chance,
         datagrams: Datagrams | None = None,
+        turns: Turns | None = None,
         way: Way = Way(),  # noqa: B008 - a value
         security: Security | None = None,
         server_name: str = "",
@@ -75,6 +78,7 @@ class Upstream:
         self.loop = loop
         self.chance = chance
         self.datagrams = datagrams
+        self.turns = turns or Turns(loop)
         self.way = way
         self.security = security
         self.server_name = server_name or address.host
