@@ -107,7 +107,7 @@ def row(family: Family) -> str:
 
 
 def test_the_reference_lists_every_metric_as_it_is() -> None:
-    lines = (REPOSITORY / "docs" / "reference" / "metrics.md").read_text().splitlines()
+    lines = (REPOSITORY / "docs" / "reference" / "metrics.md").read_text().partition("\n## ")[0].splitlines()
     assert [line for line in lines if line.startswith("| `")] == [row(family) for family in FAMILIES.values()]
 
 
