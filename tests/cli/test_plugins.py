@@ -47,7 +47,7 @@ def test_json_of_one_has_its_options(capsys: pytest.CaptureFixture[str]) -> None
     assert found["usage"] == "ready [ADDRESS]"
     assert found["options"][1] == {
         "usage": "monitor (until-ready|continuously)",
-        "doc": "Whether what has been ready once is asked again.",
+        "doc": "Whether what has been ready once stays so, or is looked at for each request.",
         "default": "until-ready",
         "repeat": "",
     }

@@ -47,7 +47,7 @@ CONTROLLER = SUPERVISOR | {"h11", "msgspec"}
 ROOMS = {
     "supervisor": {"cli", "config", "dns", "ops", "serve", "steps", "zone"},
     "worker": {"cli", "config", "dns", "ops", "serve", "steps", "zone"},
-    "controller": {"cli", "cluster", "config", "dns", "ops", "serve", "sources", "zone"},
+    "controller": {"cli", "cluster", "config", "controller", "dns", "ops", "serve", "sources", "zone"},
 }
 # Of the standard library what is large, and whose it is.
 HTTP = ("http", "urllib.request", "email", "xml", "logging.handlers", "multiprocessing", "sqlite3", "unittest")

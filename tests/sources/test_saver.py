@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kdns.cluster.snapshot import Header, Origin, Rows
+from kdns.cluster.snapshot import FORMAT, Header, Origin, Rows
 from kdns.sources import snapshot
 from kdns.sources.saver import Saver
 from tests import virtual_time
@@ -189,7 +189,7 @@ def test_what_is_not_to_be_used_is_told_and_counted(tmp_path: Path) -> None:
     made = Scene(tmp_path)
     assert made.saver.load() is None
     assert made.lines == []
-    (tmp_path / "cluster.snapshot").write_bytes(b"kdnssnap\0\2")
+    (tmp_path / "cluster.snapshot").write_bytes(b"kdnssnap" + (FORMAT + 1).to_bytes(2, "big"))
     assert made.saver.load() is None
     assert made.saver.numbers.rejected == {"format": 1}
     ((event, keys),) = made.lines
@@ -198,6 +198,6 @@ def test_what_is_not_to_be_used_is_told_and_counted(tmp_path: Path) -> None:
         {
             "path": str(tmp_path / "cluster.snapshot"),
             "reason": "format",
-            "found": "found format 2 of snapshots, expected 1",
+            "found": f"found format {FORMAT + 1} of snapshots, expected {FORMAT}",
         },
     )

@@ -155,6 +155,7 @@ def test_u37_what_is_held_as_stale_goes_with_the_next_answer() -> None:
 @pytest.mark.parametrize("sin", ["wrong name", "wrong id", "other type", "other class", "stranger", "garbage"])
 def test_adv_02_what_is_no_answer_is_neither_kept_nor_given(sin: str) -> None:
     async def scene(chain: Rest, _forward: Forward, upstream: UpstreamOfSins) -> None:
+        upstream.tcp = "closed"  # where they are asked who only answered nonsense
         assert await Asked(chain).said() == ["failed SERVFAIL"]
         upstream.udp = "honest"
         assert await Asked(chain).said() == ["30 192.0.2.1"]
