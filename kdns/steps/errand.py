@@ -6,7 +6,6 @@ Standards: RFC 1035 section 7.2 (whom next), RFC 6891 section 7 (FORMERR), RFC 7
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -17,11 +16,9 @@ from kdns.steps.carriers import Flight
 from kdns.steps.chain import Done, Failed, Outcome, Relayed, Request, Rest
 from kdns.steps.ports import DATAGRAM_LIMIT, Port
 from kdns.steps.servers import Server
-
-NAME: Final = "forward"
+from kdns.steps.trouble import NAME, Trouble
 
 _STREAMS: Final = 2  # connections tried for one question at one upstream
-_TEXT_LIMIT: Final = 200  # characters of an extended error: they fit 512 octets beside any question
 
 # Rcodes that another upstream, or another way of asking, may better; any other is the answer.
 _DOUBTFUL: Final = frozenset((types.FORMERR, types.SERVFAIL, types.REFUSED))
@@ -46,37 +43,6 @@ class Rules(Protocol):
     def others(self, first: Server) -> Iterable[Server]:
         """Whom to ask after the first, in order."""
         ...
-
-
-class Trouble:
-    """What has gone wrong so far with one question, and what is left to try."""
-
-    __slots__ = (
-        *("begun", "case", "expiry", "heard", "kept", "left", "odd", "reasons", "said", "silent", "streams", "tries"),
-    )
-
-    def __init__(self, begun: float, left: Iterable[Server]) -> None:
-        self.begun = begun
-        self.left = deque(left)  # whom to ask yet
-        self.odd: set[Server] = set()  # whose datagrams made no sense, under the right id: TCP may bring what does
-        self.silent: set[Server] = set()  # who let time pass, and is asked once more: a datagram may have got lost
-        self.reasons: dict[Server, str] = {}  # what each said or did last
-        self.kept: bytes | None = None  # a reply to pass on if no better one comes
-        self.heard = False  # whether anyone answered at all
-        self.said: set[int] = set()  # rcodes that were no help
-        self.tries = 0  # that brought no reply
-        self.streams = 0  # opened to the present upstream
-        self.case = False  # whether the present upstream's answer by UDP was in another case, or one of forgeries
-        self.expiry: asyncio.TimerHandle | None = None  # when all tries are over
-
-    def last_word(self) -> Outcome:
-        """The outcome if nothing better comes."""
-        if self.kept is not None:
-            return Relayed(self.kept, NAME)
-        reached = self.heard or self.silent
-        code = types.EDE_NO_REACHABLE_AUTHORITY if reached else types.EDE_NETWORK_ERROR
-        text = "; ".join(f"{server.name} {reason}" for server, reason in self.reasons.items())
-        return Failed(types.SERVFAIL, ExtendedError(code, text[:_TEXT_LIMIT]), NAME)
 
 
 class Errand(Flight):
