@@ -12,8 +12,6 @@ import click
 
 if TYPE_CHECKING:
     from kdns.diff.question import Question
-    from kdns.diff.survey import Servers
-    from kdns.dns.names import Name
 
 _DIFFER: Final = 1
 _NOT_ASKED: Final = 2
@@ -77,39 +75,25 @@ def _diff(
     from kdns.cli import listed  # noqa: PLC0415
     from kdns.config.flags import address  # noqa: PLC0415
     from kdns.diff import intended, naming, report  # noqa: PLC0415
-    from kdns.diff.survey import Manner, Scope, Servers, ages, survey  # noqa: PLC0415
+    from kdns.diff.survey import Manner, Scope, Servers, ages, check, survey  # noqa: PLC0415
     from kdns.dns.names import fold, from_text  # noqa: PLC0415
 
     servers = Servers(address(against, "--against", 53), address(server, "--server", 53))
     origin, rtypes = fold(from_text(zone)), frozenset(map(_type, types.split(",") if types else ()))
     wanted = [*_named(names)] if names else []
     source = listed.source_of(kubeconfig, context, manifests)
+    manner = Manner(rate=float(rate))
     table = (*intended.table((zone,), used=_used(conf)), ages((origin, *intended.REVERSE)))
-    _try(servers, origin)
+    for each in servers:
+        check(each, origin, manner.timeout_s)
     found = listed.read(source, origin)
     questions = [*naming.questions(found.sets, origin), *found.questions(), *wanted]
     bar = _Bar()
-    tally = survey(servers, questions, table, Scope((origin,), rtypes, limit or 0), Manner(rate=float(rate)), bar.show)
+    tally = survey(servers, questions, table, Scope((origin,), rtypes, limit or 0), manner, bar.show)
     bar.close()
     told = (str(each) for each in (address(against, "", 53), address(server, "", 53)))
     sys.stdout.write((report.as_json if output == "json" else report.as_text)(tally, table, *told))
     return _DIFFER if tally.left else 0
-
-
-def _try(servers: "Servers", origin: "Name") -> None:
-    """Raises OSError where one of the two says nothing at all."""
-    from kdns.diff.question import Question  # noqa: PLC0415
-    from kdns.diff.survey import answers  # noqa: PLC0415
-    from kdns.dns import types as rtypes  # noqa: PLC0415
-
-    for host, port in servers:
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        try:
-            there = answers((host, port), Question(origin, rtypes.SOA), 3.0)
-        except OSError as error:
-            raise OSError(f"{where}: {error.strerror or error}, expected a DNS server") from error
-        if not there:
-            raise OSError(f"{where}: no reply within 6 s, expected a DNS server")
 
 
 def _type(text: str) -> int:

@@ -19,8 +19,9 @@ def as_text(tally: Tally, table: Sequence[Intended], theirs: str, ours: str) -> 
         found.append("Differ as intended:")
         found += [f"  {name:<{width}} {count:>7}  {reasons[name]}" for name, count in sorted(tally.intended.items())]
         found.append("")
-    found.append(f"{tally.asked} questions to {theirs} and {ours}: {tally.equal} answered the same,")
+    found.append(f"{tally.asked} questions to {theirs} and {ours}: {tally.equal} answered the same in everything,")
     found.append(f"{tally.differ_as_meant} otherwise as intended, {len(tally.left)} otherwise without a reason.")
+    found.append(f"Rcode, records and TTLs are the same for {tally.same_records} of them.")
     return "\n".join(found) + "\n"
 
 
@@ -32,6 +33,7 @@ def as_json(tally: Tally, table: Sequence[Intended], theirs: str, ours: str) -> 
         "ours": ours,
         "asked": tally.asked,
         "equal": tally.equal,
+        "same_records": tally.same_records,
         "intended": tally.differ_as_meant,
         "different": len(tally.left),
         "reasons": {name: {"count": count, "reason": reasons[name]} for name, count in sorted(tally.intended.items())},

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from kdns.diff.asking import Address, ask
+from kdns.diff.asking import TRIES, Address, ask
 from kdns.diff.difference import SILENCE, Difference
 from kdns.diff.naming import told_of
 from kdns.diff.question import Question
 from kdns.diff.verdict import Intended, Pair, Tally, Verdict, judge
 from kdns.dns import types
+from kdns.dns.foreign import ForeignError
+from kdns.dns.message import Message
 from kdns.dns.names import Name, fold, from_text, is_below
 
 AGAIN: Final = 2
@@ -75,11 +77,11 @@ def survey(
     if scope.limit:
         waiting = _spread(waiting, scope.limit)
     seen = set(waiting)
-    pace = _Pace(manner.rate)
+    way = _Way(manner, _Pace(manner.rate), scope.own[0])
     while waiting:
         following: dict[Question, None] = {}
         before = len(seen) - len(waiting)
-        for number, pair in enumerate(_pairs(servers, waiting, manner, pace), 1):
+        for number, pair in enumerate(_pairs(servers, waiting, way), 1):
             verdict = judge(pair, table)
             doubtful += [verdict] if verdict.left else []
             tally.add([] if verdict.left else [verdict])
@@ -87,37 +89,55 @@ def survey(
             progress(before + number, len(seen) + len(following))
         waiting = [*islice(following, max(0, scope.limit - len(seen)) if scope.limit else None)]
         seen.update(waiting)
-    tally.add(_again(servers, doubtful, table, manner, pace))
+    tally.add(_again(servers, doubtful, table, way))
     return tally
 
 
-def answers(address: Address, question: Question, timeout_s: float) -> bool:
-    """Whether a server says anything at all. Raises OSError, ForeignError."""
-    return ask(address, [question], timeout_s=timeout_s) != [SILENCE]
+def check(address: Address, zone: Name, timeout_s: float) -> None:
+    """Raises OSError, ForeignError where a server says nothing at all, not even of a zone's SOA."""
+    if _ask(address, [Question(zone, types.SOA)], timeout_s, 1) == [SILENCE]:
+        raise OSError(f"{_text(address)}: no reply within {TRIES * timeout_s:g} s, expected a DNS server")
 
 
-def _again(
-    servers: Servers, doubtful: list[Verdict], table: Sequence[Intended], manner: Manner, pace: "_Pace"
-) -> Iterator[Verdict]:
+def _again(servers: Servers, doubtful: list[Verdict], table: Sequence[Intended], way: "_Way") -> Iterator[Verdict]:
     """The last verdicts on what has differed."""
     for _ in range(AGAIN):
         if not doubtful:
             return
-        time.sleep(manner.again_s)
-        found = [
-            judge(pair, table) for pair in _pairs(servers, [each.pair.question for each in doubtful], manner, pace)
-        ]
+        time.sleep(way.manner.again_s)
+        found = [judge(pair, table) for pair in _pairs(servers, [each.pair.question for each in doubtful], way)]
         yield from (each for each in found if not each.left)
         doubtful = [each for each in found if each.left]
     yield from doubtful
 
 
-def _pairs(servers: Servers, questions: Sequence[Question], manner: Manner, pace: "_Pace") -> Iterator[Pair]:
+def _pairs(servers: Servers, questions: Sequence[Question], way: "_Way") -> Iterator[Pair]:
+    manner = way.manner
     for at in range(0, len(questions), manner.at_once):
         batch = questions[at : at + manner.at_once]
-        pace.wait(len(batch))
-        replies = (ask(each, batch, timeout_s=manner.timeout_s, at_once=manner.at_once) for each in servers)
+        way.pace.wait(len(batch))
+        replies = []
+        for address in servers:
+            said = _ask(address, batch, manner.timeout_s, manner.at_once)
+            if all(each == SILENCE for each in said):
+                check(address, way.zone, manner.timeout_s)
+            replies.append(said)
         yield from (Pair(*each) for each in zip(batch, *replies, strict=True))
+
+
+def _ask(address: Address, batch: Sequence[Question], timeout_s: float, at_once: int) -> list[Message]:
+    """The replies of a server. Raises OSError, ForeignError, which name it."""
+    try:
+        return ask(address, batch, timeout_s=timeout_s, at_once=at_once)
+    except OSError as error:
+        raise OSError(f"{_text(address)}: {error.strerror or error}, expected a DNS server") from error
+    except ForeignError as error:
+        raise ForeignError(f"{_text(address)}: a reply that is none: {error}") from error
+
+
+def _text(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _wanted(questions: Iterable[Question], scope: Scope) -> Iterator[Question]:
@@ -138,6 +158,14 @@ def _spread(questions: list[Question], limit: int) -> list[Question]:
     return [questions[number * len(questions) // limit] for number in range(limit)]
 
 
+class _Way(NamedTuple):
+    """How all of a survey's questions are asked."""
+
+    manner: Manner
+    pace: "_Pace"
+    zone: Name  # whose SOA every server has something to say of
+
+
 class _Pace:
     """Holds back who would ask too fast."""
 
@@ -153,4 +181,4 @@ class _Pace:
         self._next = max(now, self._next) + count / self._rate
 
 
-__all__ = ["Manner", "Scope", "Servers", "ages", "answers", "survey"]
+__all__ = ["Manner", "Scope", "Servers", "ages", "check", "survey"]

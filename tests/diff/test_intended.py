@@ -13,6 +13,8 @@ from tests.diff.replies import pair
 
 RECORDS = (Path(__file__).parents[2] / "docs" / "records.md").read_text()
 SOA = "---\ncluster.local. 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 2 3 4 5"
+NS = "cluster.local. 5 NS ns.dns.cluster.local."
+SERVER = "ns.dns.cluster.local. 5"
 TABLE = table(("cluster.local",), used=("cache",))
 
 MEANT = (
@@ -30,6 +32,12 @@ MEANT = (
         "x.1-2-3-4.b.pod.cluster.local. A",
         ("NOERROR aa", "x.1-2-3-4.b.pod.cluster.local. 5 A 1.2.3.4"),
         ("NXDOMAIN aa", SOA),
+    ),
+    (
+        "D15",
+        "cluster.local. NS",
+        ("NOERROR aa", f"{NS}\n------\n{SERVER} A 192.0.2.1\n{SERVER} AAAA fe80::1"),
+        ("NOERROR aa", f"{NS}\n------\n{SERVER} A 192.0.2.1"),
     ),
     ("D16", "a.b.svc.cluster.local. A", ("NXDOMAIN aa", SOA), ("NXDOMAIN aa ra", SOA)),
     ("D10", "www.example. A", ("NOERROR aa ra",), ("NOERROR ra",)),
@@ -59,6 +67,11 @@ MISTAKES = (
     ("www.example. A", ("NOERROR", "www.example. 5 A 192.0.2.1"), ("NOERROR", "www.example. 9 A 192.0.2.1")),
     ("www.example. A", ("NOERROR", "www.example. 5 A 192.0.2.1"), ("NXDOMAIN",)),
     ("www.example. A", ("NXDOMAIN",), ("SERVFAIL",)),
+    (
+        "cluster.local. NS",
+        ("NOERROR aa", f"{NS}\n------\n{SERVER} A 192.0.2.1\n{SERVER} A 192.0.2.2"),
+        ("NOERROR aa", f"{NS}\n------\n{SERVER} A 192.0.2.1"),
+    ),
 )
 
 

@@ -44,19 +44,23 @@ Differ as intended:
   D16         1  recursion is available
   cache       1  one; another
 
-3 questions to 10.96.0.10:53 and 127.0.0.1:53: 1 answered the same,
+3 questions to 10.96.0.10:53 and 127.0.0.1:53: 1 answered the same in everything,
 1 otherwise as intended, 1 otherwise without a reason.
+Rcode, records and TTLs are the same for 1 of them.
 """
     )
 
 
 def test_json_has_the_same() -> None:
     told = json.loads(as_json(tally(), TABLE, "10.96.0.10:53", "127.0.0.1:53"))
-    assert {name: told[name] for name in ("theirs", "ours", "asked", "equal", "intended", "different")} == {
+    assert {
+        name: told[name] for name in ("theirs", "ours", "asked", "equal", "same_records", "intended", "different")
+    } == {
         "theirs": "10.96.0.10:53",
         "ours": "127.0.0.1:53",
         "asked": 3,
         "equal": 1,
+        "same_records": 1,
         "intended": 1,
         "different": 1,
     }

@@ -42,9 +42,8 @@ class Scripted:
                     told = scripted.reply(self.rfile.read(int.from_bytes(head)), tcp=True)
                     self.wfile.write(len(told).to_bytes(2) + told)
 
-        self._servers: list[Any] = [socketserver.UDPServer(("127.0.0.1", 0), Datagram)]
-        self.address = self._servers[0].server_address
-        self._servers.append(socketserver.ThreadingTCPServer(self.address, Stream))
+        self.servers = _at_one_port(Datagram, Stream)
+        self.address = self.servers[0].server_address
 
     def reply(self, octets: bytes, *, tcp: bool) -> bytes:
         query = dns.message.from_wire(octets)
@@ -54,14 +53,28 @@ class Scripted:
         return said.to_wire()
 
     def __enter__(self) -> Self:
-        for each in self._servers:
+        for each in self.servers:
             threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for each in self._servers:
+        for each in self.servers:
             each.shutdown()
             each.server_close()
+
+
+def _at_one_port(datagram: Any, stream: Any) -> list[Any]:
+    """Servers by UDP and TCP; another port is tried where only UDP has it free."""
+    while True:
+        by_udp = socketserver.UDPServer(("127.0.0.1", 0), datagram)
+        try:
+            return [by_udp, Streams(by_udp.server_address, stream)]
+        except OSError:
+            by_udp.server_close()
+
+
+class Streams(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
 
 
 def says(text: str = "") -> Says:
@@ -153,3 +166,19 @@ def test_only_ttls_of_others_count_down(owner: str, meant: int) -> None:
     with two(says(f"{owner} 25 A 192.0.2.1"), says(f"{owner} 30 A 192.0.2.1")) as (_, _, servers):
         tally = survey(servers, [question(f"{owner} A")], (ages((ZONE,)),), SCOPE, AT_ONCE, nobody_looks)
     assert counts(tally) == (1, 0, meant, 1 - meant)
+
+
+def test_who_stops_answering_ends_it_and_is_named() -> None:
+    def once(said: dns.message.Message, tcp: bool) -> None:
+        if len(other.asked) > 1:
+            raise ConnectionAbortedError  # no reply
+        says()(said, tcp)
+
+    asked = [question(f"n{number}.cluster.local. A") for number in range(3)]
+    quick = AT_ONCE._replace(at_once=1, timeout_s=0.05)
+    with two(says(), once) as (_, other, servers):
+        for each in other.servers:
+            each.handle_error = lambda *_: None
+        with pytest.raises(OSError, match=f"^127.0.0.1:{servers.ours[1]}: no reply within 0.1 s") as raised:
+            survey(servers, asked, (), SCOPE, quick, nobody_looks)
+    assert raised.value.errno is None
