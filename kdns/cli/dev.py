@@ -4,11 +4,13 @@ Reads flags and says what is wrong with them. How a command is given a name serv
 """
 
 import os
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -20,6 +22,7 @@ from kdns.config.flags import Flags
 from kdns.config.kinds import FilePath
 from kdns.config.serving import Probes, Serving
 from kdns.config.settings import Address, SettingsError
+from kdns.dev import journal, plans
 from kdns.dev.command import NAMESERVER, CommandError, Told, run
 from kdns.dev.guard import sounding_like_production
 from kdns.dev.network import Network
@@ -28,6 +31,7 @@ from kdns.dns import names
 # Not mDNS' 5353; loopback alone, so that nobody else is answered.
 LISTEN: Final = "127.0.0.1:5354"
 _KUBECONFIG: Final = "~/.kube/config"
+_RESOLVED: Final = "/run/systemd/resolve"
 _STDIN: Final = "-"
 _FAILURE: Final = 1
 _NO_FILE: Final = FilePath(os.devnull)
@@ -46,11 +50,21 @@ class _Asked:
     mapped: tuple[str, ...]
     listen: str | None
     upstream: tuple[str, ...]
+    split_dns: bool
+    undo: bool
+    status: bool
     log_level: str
     command: tuple[str, ...]
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+class _Command(click.Command):
+    """The command, with the word status for its flag."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, ["--status", *args[1:]] if args[:1] == ["status"] else args)
+
+
+@click.command(cls=_Command, context_settings={"allow_interspersed_args": False})
 @click.option("-f", "--manifests", metavar="PATH", multiple=True, help="YAML: a file, a folder or - (repeatable).")
 @click.option("--kubeconfig", metavar="FILE", help=f"The cluster of this kubeconfig.  [KUBECONFIG, {_KUBECONFIG}]")
 @click.option("--context", metavar="NAME", help="Its context, if not the current one.")
@@ -60,6 +74,9 @@ class _Asked:
 @click.option("--map", "mapped", metavar="SVC.NS=ADDR", multiple=True, help="A Service is there (repeatable).")
 @click.option("--listen", metavar="ADDR:PORT", help=f"Where to answer; without COMMAND.  [{LISTEN}]")
 @click.option("--upstream", metavar="ADDR[:PORT]", multiple=True, help="Who knows other names.  [/etc/resolv.conf]")
+@click.option("--split-dns", is_flag=True, help="Have this machine ask kdns for the zone; asks for root's rights.")
+@click.option("--undo", is_flag=True, help="Take back what a killed kdns dev has left, and end.")
+@click.option("--status", is_flag=True, help="Say what of this machine is changed, and end; also: kdns dev status.")
 @click.option("--log-level", type=click.Choice(flags.LEVELS), default="warning", help="How much is logged.  [warning]")
 @click.argument("command", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 def dev(**given: Any) -> int:
@@ -67,9 +84,15 @@ def dev(**given: Any) -> int:
 
     The cluster is YAML, named by -f, or else the one that kubectl talks to. Changes take effect at once. Without
     COMMAND kdns answers on a port of 127.0.0.1 until it is ended. With it the command runs, and it alone, with kdns for its
-    name server; its exit status is passed on. Neither needs root, and nothing of the machine is changed.
+    name server; its exit status is passed on. Neither needs root, nor is anything of the machine changed but by --split-dns.
     """
     asked = _Asked(**given)
+    if asked.undo or asked.status:
+        return _looked_back(undo=asked.undo)
+    if asked.command and asked.split_dns:
+        raise click.UsageError(
+            "--split-dns: found it beside a command, which has a name server of its own; take it out"
+        )
     if asked.command and asked.listen is not None:
         raise click.UsageError("--listen: found it beside a command, which has a name server of its own; take it out")
     if asked.namespace is not None and not asked.command:
@@ -93,6 +116,8 @@ def dev(**given: Any) -> int:
     if _STDIN in asked.manifests:
         keep_standard_input()
     told = Told((asked.zone or flags.ZONE).lower().rstrip("."), namespace)
+    if asked.split_dns:
+        return _split(told, settings)
     return _run(asked.command, told, settings) if asked.command else _serve(settings)
 
 
@@ -174,6 +199,45 @@ def _run(command: tuple[str, ...], told: Told, settings: Serving) -> int:
         return run(command, told, partial(_serve, settings))
     except CommandError as error:
         return _fail(str(error), error.status)
+
+
+def _split(told: Told, settings: Serving) -> int:
+    from kdns.dev import split  # noqa: PLC0415 - seldom asked for
+
+    server = settings.servers.listeners[0].address
+    plan = _plan(told.zone, server)
+    if plan is None:
+        advice = plans.advice(told.zone, server.host, server.port)
+        return _fail(f"found neither systemd-resolved nor macOS, expected one of them; by hand:\n{advice.rstrip()}")
+    probe = f"kubernetes.default.svc.{told.zone}"
+    wanted = split.Wanted(plan, told.zone, (server.host, server.port), probe, journal.place(os.environ), os.getpid())
+    try:
+        return split.run(wanted, partial(_serve, settings))
+    except split.SplitError as error:
+        return _fail(str(error))
+
+
+def _plan(zone: str, server: Address) -> plans.Plan | None:
+    """What fits this machine."""
+    if sys.platform == "darwin":
+        return plans.macos(zone, server.host, server.port)
+    if Path(_RESOLVED).is_dir() and shutil.which("resolvectl") and shutil.which("ip"):
+        return plans.resolved(zone, server.host, server.port)
+    return None
+
+
+def _looked_back(*, undo: bool) -> int:
+    from kdns.dev import split  # noqa: PLC0415 - as above
+
+    path = journal.place(os.environ)
+    try:
+        if undo:
+            sys.stdout.write("taken back\n" if split.repair(path) else "nothing was left\n")
+        else:
+            sys.stdout.write("".join(f"{line}\n" for line in split.status(path)))
+    except split.SplitError as error:
+        return _fail(str(error))
+    return 0
 
 
 def _fail(message: str, status: int = _FAILURE) -> int:

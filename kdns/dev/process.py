@@ -30,7 +30,8 @@ class Process:
         status = 1
         try:
             os.setsid()
-            kernel.die_with_parent(signal.SIGTERM)
+            if sys.platform == "linux":
+                kernel.die_with_parent(signal.SIGTERM)
             status = run()
         except KeyboardInterrupt:
             pass

@@ -32,6 +32,7 @@ def said(capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str]:
     ("flags", "expected"),
     [
         (("-f", "a", "--listen", ":1", "--", "true"), "--listen: found it beside a command"),
+        (("-f", "a", "--split-dns", "--", "true"), "--split-dns: found it beside a command"),
         (("-f", "a", "--search", "shop"), "--search: found it without a command"),
         (("-f", "a", "--yes"), "--yes: found it beside -f"),
         (("-f", "a", "--context", "b"), "--context: found it beside --manifests"),
@@ -60,3 +61,18 @@ def test_a_context_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Cap
     path = kubeconfig(tmp_path, "kind")
     status, error = said(capsys, "--kubeconfig", path, "--context", "none", "--upstream", NOBODY)
     assert (status, "found 'none', expected the name of one of the contexts" in error) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [(("status",), "nothing is changed\n"), (("--undo",), "nothing was left\n")]
+)
+def test_of_a_machine_that_is_not_changed_it_says_so(
+    flags: tuple[str, ...],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert arguments.run(["dev", *flags]) == 0
+    assert capsys.readouterr().out == expected
