@@ -296,3 +296,6 @@ def test_how_long_a_change_of_endpoints_took_is_told(lab: Lab, server: Server, s
     page = server.metrics()
     assert page[f'{programming}_bucket{{{labels},le="4.096"}}'] == page[f'{programming}_bucket{{{labels},le="2.048"}}']
     assert page[f"{programming}_sum{{{labels}}}"] >= 5
+    requests = "coredns_kubernetes_rest_client_requests_total"
+    told = [count for series, count in page.items() if series.startswith(f'{requests}{{code="200",method="GET"')]
+    assert sum(told) >= 8  # a list and a watch of each of four resources
