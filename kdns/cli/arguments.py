@@ -19,6 +19,7 @@ from kdns import __version__
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Answer the cluster's names.",
     "dev": "Answer a cluster's names on your own machine.",
+    "doctor": "Say what of kdns dev works on this machine.",
     "check": "Find what is wrong with a Corefile.",
     "plugins": "List the directives of a Corefile, or the options of one.",
     "migrate": "Tell what goes on under kdns, and what to change.",

@@ -4,13 +4,11 @@ Reads flags and says what is wrong with them. How a command is given a name serv
 """
 
 import os
-import shutil
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -22,7 +20,7 @@ from kdns.config.flags import Flags
 from kdns.config.kinds import FilePath
 from kdns.config.serving import Probes, Serving
 from kdns.config.settings import Address, SettingsError
-from kdns.dev import journal, plans
+from kdns.dev import doctor, journal, plans
 from kdns.dev.command import NAMESERVER, CommandError, Told, run
 from kdns.dev.guard import sounding_like_production
 from kdns.dev.network import Network
@@ -31,7 +29,6 @@ from kdns.dns import names
 # Not mDNS' 5353; loopback alone, so that nobody else is answered.
 LISTEN: Final = "127.0.0.1:5354"
 _KUBECONFIG: Final = "~/.kube/config"
-_RESOLVED: Final = "/run/systemd/resolve"
 _STDIN: Final = "-"
 _FAILURE: Final = 1
 _NO_FILE: Final = FilePath(os.devnull)
@@ -221,9 +218,7 @@ def _plan(zone: str, server: Address) -> plans.Plan | None:
     """What fits this machine."""
     if sys.platform == "darwin":
         return plans.macos(zone, server.host, server.port)
-    if Path(_RESOLVED).is_dir() and shutil.which("resolvectl") and shutil.which("ip"):
-        return plans.resolved(zone, server.host, server.port)
-    return None
+    return None if doctor.split_dns() else plans.resolved(zone, server.host, server.port)
 
 
 def _looked_back(*, undo: bool) -> int:

@@ -1,6 +1,6 @@
-"""Commands with kdns for their name server: `kdns dev -f … -- COMMAND`, by real programs, without root's rights.
+"""Commands with kdns for their name server: `kdns dev -f … -- COMMAND`, by real programs, as who runs the tests.
 
-Nobody (65534) runs them where the tests themselves are root's. What is left behind is looked for in the machine's own files
+What is left behind is looked for in the machine's own files
 and processes.
 """
 

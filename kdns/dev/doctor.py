@@ -1,0 +1,95 @@
+"""What of kdns dev can work on this machine, and what stands in its way; it looks, and changes nothing."""
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from kdns.dev import kernel, rights
+from kdns.dev.network import Network
+from kdns.dev.process import Process
+
+RESOLVED: Final = Path("/run/systemd/resolve")
+_NSSWITCH_CONF: Final = Path("/etc/nsswitch.conf")
+# Who takes names that end in .local for multicast DNS' alone, unless they have more labels than two.
+_MDNS: Final = "mdns"
+_PROBE_S: Final = 10.0
+
+
+class Finding(NamedTuple):
+    """What was looked at; why is empty where all is well."""
+
+    what: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"✘ {self.what}: {self.why}" if self.why else f"✔ {self.what}"
+
+
+def look(listen: tuple[str, int]) -> tuple[Finding, ...]:
+    """All findings. This process must have one thread."""
+    return (
+        Finding("a command with a name server of its own (-- COMMAND)", _namespaces()),
+        Finding("a port to answer on ({}:{})".format(*listen), _port(listen)),
+        Finding("the machine's resolver (--split-dns)", split_dns()),
+        Finding("names that end in .local", _local()),
+    )
+
+
+def split_dns() -> str:
+    """Why it can't be had, empty where it can."""
+    if sys.platform == "darwin":
+        return ""
+    if not RESOLVED.is_dir():
+        return "systemd-resolved isn't at work"
+    missing = [each for each in ("ip", "resolvectl") if shutil.which(each) is None]
+    return f"found no {' and no '.join(missing)}" if missing else ""
+
+
+def _namespaces() -> str:
+    """Tried by a process of its own, since there is no way back."""
+    reader, writer = os.pipe()
+
+    def attempt() -> int:
+        try:
+            kernel.machine()
+            try:
+                Network.make()
+            except PermissionError:
+                rights.acquire()
+                Network.make()
+            kernel.unshare(kernel.NEW_MOUNTS)
+        except OSError as error:
+            os.write(writer, str(error).encode())
+        return 0
+
+    process = Process.fork(attempt)
+    os.close(writer)
+    with open(reader, "rb") as told:  # noqa: PTH123 - a descriptor
+        why = told.read().decode()
+    process.end(_PROBE_S)
+    return why
+
+
+def _port(listen: tuple[str, int]) -> str:
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(listen)
+            except OSError as error:
+                return error.strerror or str(error)
+    return ""
+
+
+def _local() -> str:
+    try:
+        lines = _NSSWITCH_CONF.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    hosts = next((line for line in lines if line.startswith("hosts:")), "")
+    found = [each for each in hosts.split() if each.startswith(_MDNS)]
+    return f"{found[0]} in {_NSSWITCH_CONF} may keep them from the DNS" if found else ""
