@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "dev": "Answer a cluster's names on your own machine.",
     "doctor": "Say what of kdns dev works on this machine.",
     "check": "Find what is wrong with a Corefile.",
+    "explain": "Tell why a name is answered as it is.",
     "plugins": "List the directives of a Corefile, or the options of one.",
     "migrate": "Tell what goes on under kdns, and what to change.",
     "diff": "Compare the replies of two servers, name by name.",

@@ -153,6 +153,20 @@ class Store:
         rows = self._rows["endpointslices"].get(service.namespace, {})
         return [_SLICES.decode(rows[name]).packed for name in members]
 
+    def members(self, service: Key) -> list[EndpointSlice]:
+        """The slices that name the Service, as they were put, in the order of their names."""
+        members = self._members.get(service.namespace, {}).get(service.name, ())
+        found = (self.get("endpointslices", Key(service.namespace, name)) for name in members)
+        return [each for each in found if isinstance(each, EndpointSlice)]
+
+    def names(self, resource: Resource, namespace: str) -> list[str]:
+        """The names of all objects of the resource in the namespace, "" for Namespaces."""
+        return list(self._rows[resource].get(namespace, ()))
+
+    def namespaces_with(self, resource: Resource, name: str) -> list[str]:
+        """The namespaces that have an object of the resource by that name, in alphabetical order."""
+        return sorted(namespace for namespace, rows in self._rows[resource].items() if name in rows)
+
     def pods_at(self, namespace: str, address: bytes) -> int:
         """How many pods of the namespace have the address (4 or 16 octets)."""
         return self._pods.get(namespace, {}).get(address, 0)

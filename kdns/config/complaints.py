@@ -19,12 +19,17 @@ _UNPRINTABLE: Final = "\N{REPLACEMENT CHARACTER}"
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, upper and lower case being the same; None if none is near."""
+    return next(iter(nearest_several(word, known, 1)), None)
+
+
+def nearest_several(word: str, known: Iterable[str], count: int) -> list[str]:
+    """The known words, at most count, that may have been meant, the nearest first."""
     if len(word) > _WORD_MAX:
-        return None
-    import difflib  # noqa: PLC0415 - only files with mistakes need it
+        return []
+    import difflib  # noqa: PLC0415 - only what has mistakes needs it
 
     folded = {each.lower(): each for each in known}
-    return next((folded[each] for each in difflib.get_close_matches(word.lower(), folded, 1)), None)
+    return [folded[each] for each in difflib.get_close_matches(word.lower(), folded, count)]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

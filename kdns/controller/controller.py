@@ -9,7 +9,7 @@ import platform
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kdns import __version__
 from kdns.cluster.counters import REPAIRS
@@ -34,6 +34,9 @@ from kdns.serve.configuration import FIRST, NO_NEWS, News
 from kdns.sources.status import ResourceStatus
 from kdns.zone.patch import Patch, encode_patch
 
+if TYPE_CHECKING:
+    from kdns.controller.explaining import Explaining
+
 _READY: Final = 200
 
 
@@ -51,6 +54,7 @@ class Controller:
         self._restarts = 0  # of workers in crews that are gone
         self._leaving = False
         self._was_ready = False
+        self._explaining: Explaining | None = None
 
     @property
     def feed(self) -> Feed:
@@ -129,7 +133,7 @@ class Controller:
         """The paths of the listener of that name."""
         pages: dict[str, dict[str, Route]] = {
             "health": {"/health": lambda _: _text(*health.health())},
-            "ready": {"/ready": self._ready},
+            "ready": {"/ready": self._ready, "/explain": self._explain},
             "metrics": {"/metrics": self._metrics},
         }
         return pages[name.partition(" ")[0]]
@@ -208,6 +212,15 @@ class Controller:
         """Whether a worker says that forwarded questions come back."""
         await self.crew.ask_reports()
         return any(worker.report.get(("kdns_forwarding_loops", ())) for worker in self.crew.workers)
+
+    async def _explain(self, query: str) -> Response:
+        """Why a name is answered as it is; what makes this page comes with the first who asks for it."""
+        if self._explaining is None:
+            from kdns.controller.explaining import Explaining  # noqa: PLC0415
+
+            self._explaining = Explaining()
+        revisions = [None if worker.link is None else worker.link.acked for worker in self.crew.workers]
+        return await self._explaining.page(query, self.feed, self.crew.settings, revisions)
 
     async def _metrics(self, _query: str) -> Response:
         await asyncio.gather(*(crew.ask_reports() for crew in self._crews))

@@ -110,6 +110,10 @@ class ManifestSource:
         """Nobody is asked."""
         return {}
 
+    def written(self) -> tuple[Found, ...]:
+        """The objects that are served, as the files have them."""
+        return written([document for _, found in self._read.values() for document in found])
+
     async def _still(self, seen: dict[str, files.Stamp]) -> dict[str, files.Stamp]:
         """How the files look once they have looked the same for a moment."""
         for _ in range(_STILL_TRIES):
@@ -167,6 +171,36 @@ class ManifestSource:
 
 def assemble(read: list[Document], options: DecodeOptions, selectors: Mapping[Resource, Selector] = _ALL) -> Loaded:
     """The objects that the documents say, and that a cluster would have added, as far as selectors take them."""
+    gathered = _gathered(read)
+    completed = complete(tuple(gathered.found.values()))
+    taken = tuple(each for each in completed.objects if _is_taken(each, selectors))
+    objects, problems = _decoded(taken, options)
+    if matches(selectors.get("namespaces", ALL), {}):
+        _add_namespaces(objects, gathered.mentioned, {key.name for kind, key in gathered.found if kind == "Namespace"})
+    return Loaded(
+        {name: tuple(objects[name].values()) for name in RESOURCES},
+        completed.made_up,
+        (*completed.problems, *problems),
+        tuple(gathered.twice),
+        gathered.ignored,
+    )
+
+
+def written(read: list[Document]) -> tuple[Found, ...]:
+    """The objects as the documents have them, with all that a cluster would have added."""
+    return complete(tuple(_gathered(read).found.values())).objects
+
+
+class _Gathered(NamedTuple):
+    """The documents, sorted out."""
+
+    found: dict[tuple[str, Key], Found]
+    twice: list[tuple[Found, Found]]
+    ignored: dict[str, int]
+    mentioned: set[str]  # namespaces
+
+
+def _gathered(read: list[Document]) -> _Gathered:
     found: dict[tuple[str, Key], Found] = {}
     twice: list[tuple[Found, Found]] = []
     ignored: Counter[str] = Counter()
@@ -183,18 +217,7 @@ def assemble(read: list[Document], options: DecodeOptions, selectors: Mapping[Re
         if old := found.get((kind, new.key)):
             twice.append((old, new))
         found[kind, new.key] = new
-    completed = complete(tuple(found.values()))
-    taken = tuple(each for each in completed.objects if _is_taken(each, selectors))
-    objects, problems = _decoded(taken, options)
-    if matches(selectors.get("namespaces", ALL), {}):
-        _add_namespaces(objects, mentioned, {key.name for kind, key in found if kind == "Namespace"})
-    return Loaded(
-        {name: tuple(objects[name].values()) for name in RESOURCES},
-        completed.made_up,
-        (*completed.problems, *problems),
-        tuple(twice),
-        ignored,
-    )
+    return _Gathered(found, twice, ignored, mentioned)
 
 
 def _is_taken(found: Found, selectors: Mapping[Resource, Selector]) -> bool:
@@ -265,4 +288,4 @@ def _add_namespaces(objects: dict[Resource, dict[Key, Object]], mentioned: set[s
             objects["namespaces"][made.key] = made
 
 
-__all__ = ["Loaded", "ManifestSource", "assemble"]
+__all__ = ["Loaded", "ManifestSource", "assemble", "written"]

@@ -13,9 +13,10 @@ from kdns.dns.names import Name
 from kdns.dns.records import ExtendedError
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, Whole, asked_then
-from kdns.steps.kubernetes import label, of_this_moment
+from kdns.steps.kubernetes import of_this_moment
 from kdns.steps.leading import continued
 from kdns.zone import outer, stale
+from kdns.zone.described import label
 from kdns.zone.index import Index
 from kdns.zone.listing import outer_listing
 from kdns.zone.outer import Outer

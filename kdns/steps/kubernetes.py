@@ -17,6 +17,7 @@ from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Whole, asked_then
 from kdns.steps.leading import continued
 from kdns.zone import schema, stale
+from kdns.zone.described import zone_of
 from kdns.zone.index import Index
 from kdns.zone.listing import listing
 from kdns.zone.schema import Zone
@@ -27,25 +28,6 @@ NAME: Final = "kubernetes"
 def make(settings: Settings, around: Around) -> "Kubernetes":
     """The step of one directive: its zones, of the cluster that all of them share."""
     return Kubernetes(around.index, zone_of(settings, around.addresses), around.entrance)
-
-
-def zone_of(settings: Settings, addresses: tuple[bytes, ...]) -> Zone:
-    """The zone that a directive describes; addresses are the server's own, 4 or 16 octets, for NS and ns.dns."""
-    return Zone(
-        origins=settings.origins,
-        reverse=settings.reverse,
-        fallthrough=settings.fallthrough,
-        ttl=settings.ttl_s,
-        pods=settings.pods,
-        addresses=addresses,
-        namespaces=frozenset(map(label, settings.namespaces)),
-        zonal=settings.zonal,
-    )
-
-
-def label(text: str) -> bytes:
-    """A label as zones have it: with its length octet, folded."""
-    return bytes((len(text),)) + text.lower().encode("ascii")
 
 
 class Kubernetes:
@@ -92,3 +74,6 @@ class Kubernetes:
 def of_this_moment(outcome: Outcome) -> Outcome:
     """What is said of a name that fell through: the next change of the cluster may give us one to say."""
     return outcome._replace(until=0.0) if isinstance(outcome, Relayed) else outcome
+
+
+__all__ = ["NAME", "Kubernetes", "make", "of_this_moment", "zone_of"]

@@ -38,6 +38,24 @@ class Index:
         self._owners: list[Owner | None] = []  # the other way round
         self._free: list[int] = []
 
+    @classmethod
+    def of_addresses(cls, image: Image, addresses: Iterable[bytes]) -> "Index":
+        """One that answers as an index of the whole image does, but of reverse names only those of these addresses.
+
+        Quick to make: of 10,000 Services no more is read than which of them has one of the addresses.
+        """
+        index = cls(stale=image.stale)
+        index.entries = dict(image.entries)
+        wanted = tuple(addresses)
+        for owner, entry in image.entries.items():
+            if entries_of.is_service(owner) and any(
+                entry.find(each) >= 0 and entries_of.has_address(entry, each) for each in wanted
+            ):
+                index._number(owner)
+                index._addresses.add(entries_of.entry_addresses(entry), index._numbers[owner])
+        index.revision, index.serial, index.synced = image.revision, image.serial, image.revision > 0
+        return index
+
     def owners_at(self, address: bytes) -> list[Owner]:
         """The Services that have the address (4 or 16 octets) as ClusterIP, endpoint or outside, in alphabetical order."""
         found = set()

@@ -38,6 +38,10 @@ PROCESSES = [
     ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib", "kdns.config")),
     ("kdns.cli.dev", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.app", "kdns.serve")),
     ("kdns.cli.check", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
+    (
+        "kdns.cli.explain",
+        (*CLUSTER_LIBRARIES, *OWN_CLUSTER_PARTS, "asyncio", "structlog", "kdns.config", "kdns.explain"),
+    ),
     ("kdns.cli.plugins", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
     ("kdns.cli.migrate", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.migration")),
     ("kdns.cli.diff", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.diff", "dnslib")),

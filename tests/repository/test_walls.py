@@ -45,11 +45,12 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "diff": ("dns",),
     "dev": ("dns",),
     "migration": ("config",),
-    "controller": ("cluster", "config", "dns", "ops", "serve", "sources", "zone"),
+    "explain": ("cluster", "config.complaints", "config.settings", "dns", "zone"),
+    "controller": ("cluster", "config", "dns", "explain", "ops", "serve", "sources", "zone"),
 }
 # Time, chance and IO are arguments here.
 PURE = (
-    *("dns", "zone", "cluster", "config.settings"),
+    *("dns", "zone", "cluster", "explain", "config.settings"),
     *("diff.difference", "diff.question", "diff.verdict"),
     *("diff.intended", "diff.cluster", "diff.others", "diff.directives", "diff.naming", "diff.report"),
     "migration",
@@ -76,7 +77,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "h2": ("steps.http2",),
     "hpack": ("steps.http2",),  # h2's own
     "kubernetes": ("sources.api",),
-    "msgspec": ("cluster", "sources"),
+    "msgspec": ("cluster", "explain", "sources"),
     "re2": ("config.patterns",),
     "yaml": ("sources",),
 }

@@ -49,11 +49,11 @@ class ApiSource:
 
         Optional resources never hold up Synced. Raises SourceError where there is no such kubeconfig, or no pod.
         """
-        self._account = account or account_of(settings, os.environ)
+        self.account = account or account_of(settings, os.environ)
         self.requests: Final = Requests()
         random = SystemRandom().random
         shared = Shared(
-            account=self._account,
+            account=self.account,
             pace=Pace(settings.limits, _now),
             random=random,
             emit=emit,
@@ -82,7 +82,7 @@ class ApiSource:
 
     async def run(self) -> None:
         """Emits deltas until cancelled. Raises SourceError only at once: where there are no credentials to begin with."""
-        await self._account.credentials()
+        await self.account.credentials()
         async with asyncio.TaskGroup() as tasks:
             for hands in self._hands.values():
                 tasks.create_task(hands.run())

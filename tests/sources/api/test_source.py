@@ -333,7 +333,7 @@ def test_without_credentials_to_begin_with_run_raises() -> None:
     async def start() -> None:
         async with serving(stalls) as server:
             seen = Observed(server, optional=False)
-            seen.source._account = Nobody(server.port)
+            seen.source.account = Nobody(server.port)
             await seen.source.run()
 
     with pytest.raises(SourceError, match="no kubeconfig"):
