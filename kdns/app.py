@@ -19,10 +19,9 @@ from typing import Protocol
 import structlog
 
 from kdns.config.directives.places import Tls
-from kdns.config.served import WITHOUT_EFFECT, unserved
+from kdns.config.served import unserved
 from kdns.config.serving import Servers, Serving
 from kdns.config.settings import SettingsError
-from kdns.config.table import name_of
 from kdns.ops import logs
 from kdns.serve.configuration import FIRST, Attempt, Coming, Configuration
 from kdns.serve.control import ControllerStart, WorkerStart
@@ -132,12 +131,8 @@ def _attempt(corefile: Rereadable, before: Serving) -> Attempt:
 
 
 def _check_served(settings: Serving) -> None:
-    """Raises SettingsError for a directive that would do nothing, but for those that are told of and left out."""
+    """Raises SettingsError for a directive that would do nothing."""
     missing = sorted({name for block in settings.servers.blocks for name in unserved(block)})
-    found = {type(each): each for block in settings.servers.blocks for each in block.settings}
-    for kind, reason in WITHOUT_EFFECT.items():
-        if kind in found:
-            structlog.get_logger().warning("directive_without_effect", directive=name_of(found[kind]), reason=reason)
     if missing:
         raise SettingsError(f"found {', '.join(missing)}, which this version reads and doesn't do; take them out")
 

@@ -49,14 +49,14 @@ def source_of(kubernetes: Kubernetes) -> ClusterSource:
     return ClusterSource(endpoint=ApiEndpoint(kubernetes.endpoints[0], *(kubernetes.tls or ())), limits=limits)
 
 
-def reading_of(every: Sequence[Kubernetes], *, outside: bool = False) -> ReadSettings:
+def reading_of(every: Sequence[Kubernetes], *, outside: bool = False, clients: bool = False) -> ReadSettings:
     """What is read for all directives of a file, at least one, and which of it exists.
 
-    outside says that k8s_external is among the others.
+    outside says that k8s_external is among the others, clients that a directive tells clients apart by their pods.
     """
     first = every[0]
     return ReadSettings(
-        pods=any(each.pods == "verified" for each in every),
+        pods=clients or any(each.pods == "verified" for each in every),
         endpoints=not first.no_endpoints,
         empty_services=not first.ignore_empty_services,
         endpoint_pod_names=first.endpoint_pod_names,

@@ -33,6 +33,7 @@ from kdns.config.table import name_of
 STEPS: Final[Mapping[type[Settings], str]] = {
     Acl: "acl",
     Any: "any",
+    Autopath: "autopath",
     Cache: "cache",
     File: "file",
     Cancel: "cancel",
@@ -46,6 +47,7 @@ STEPS: Final[Mapping[type[Settings], str]] = {
     Local: "local",
     Loop: "loop",
     Rewrite: "rewrite",
+    Searchpath: "searchpath",
     Template: "template",
     Transfer: "transfer",
     Whoami: "whoami",
@@ -56,14 +58,7 @@ _ELSEWHERE: Final = (
     *(Bind, Bufsize, Debug, Errors, Header, Health, Log, Metadata, Minimal, Nsid, Prometheus, Ready, Reload, Root),
     *(Timeouts, Tls, View),
 )
-# Only make answers come sooner, or spare a restart: a server without them is a server still.
-WITHOUT_EFFECT: Final[Mapping[type[Settings], str]] = {
-    Autopath: "this version doesn't go through clients' search path for them",
-    Searchpath: "this version doesn't complete names",
-}
-
-
-_KNOWN: Final = frozenset((*STEPS, *_ELSEWHERE, *WITHOUT_EFFECT))
+_KNOWN: Final = frozenset((*STEPS, *_ELSEWHERE))
 
 
 def unserved(block: Block) -> list[str]:

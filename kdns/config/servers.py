@@ -15,6 +15,7 @@ from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.log import Log
 from kdns.config.directives.places import Bind, Bound
+from kdns.config.directives.searchpath import Searchpath
 from kdns.config.directives.view import View
 from kdns.config.keys import Key, parse
 from kdns.config.serving import ALL_ADDRESSES, Block, Listener, Route, Scheme, Servers
@@ -23,6 +24,10 @@ from kdns.config.syntax import ERROR, WARNING, Problem, ServerBlock, Severity, T
 from kdns.dns import names
 from kdns.dns.names import Name
 
+_OF_CLUSTER: Final = (
+    (K8sExternal, "k8s_external", "whose Services it would show"),
+    (Searchpath, "searchpath", "whose names it would complete"),
+)
 SPOKEN: Final[tuple[Scheme, ...]] = get_args(Scheme)
 
 
@@ -82,10 +87,8 @@ class _Reading:
         read = Block(zones, settings)
         number = len(self.blocks)
         self.blocks.append(read)
-        if read.first(K8sExternal) is not None and read.first(Kubernetes) is None:
-            found = next(line.name for line in block.directives if line.name.text == "k8s_external")
-            message = "k8s_external: found no kubernetes in this server block, whose Services it would show"
-            self._report(found, message, "write kubernetes with the cluster's zone")
+        if read.first(Kubernetes) is None:
+            self._miss_cluster(read, block)
         lines = (line.name.place for line in block.directives if line.name.text == "kubernetes")
         self.clusters += zip(lines, read.each(Kubernetes), strict=False)
         hosts = self._hosts(read, block.keys[0])
@@ -97,6 +100,14 @@ class _Reading:
                 claims = self._claims.setdefault((_scheme(key), Address(host, port)), [])
                 for zone in key.zones:
                     self._claim(claims, _Claim(zone, number, read.first(View) is not None, key.token))
+
+    def _miss_cluster(self, read: Block, block: ServerBlock) -> None:
+        """Reports directives that are nothing without kubernetes."""
+        for kind, name, what in _OF_CLUSTER:
+            if read.first(kind) is not None:
+                found = next(line.name for line in block.directives if line.name.text == name)
+                message = f"{name}: found no kubernetes in this server block, {what}"
+                self._report(found, message, "write kubernetes with the cluster's zone")
 
     def listeners(self) -> tuple[Listener, ...]:
         """Those of all claims."""

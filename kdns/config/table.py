@@ -1,9 +1,8 @@
 """The table: every directive that a Corefile may have, in the order in which questions go through them.
 
-The order is CoreDNS' (plugin.cfg of 1.14) and never the file's, but among several of one name. searchpath, which CoreDNS hasn't, follows
-autopath. Only cache, there before
-all that answer, stands here before those that ask upstreams: what others know is never a second old. What CoreDNS has and kdns
-hasn't is here, too, as an error that says what to do, or accepted where it has no effect.
+The order is CoreDNS' (plugin.cfg of 1.14) and never the file's, but among several of one name. searchpath, which CoreDNS hasn't,
+follows autopath. Only cache, there before all that answer, stands here before those that ask upstreams: what others know is
+never a second old. What CoreDNS has and kdns hasn't is here, too, as an error that says what to do, or accepted where it has no effect.
 """
 
 from collections.abc import Sequence

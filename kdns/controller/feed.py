@@ -15,6 +15,7 @@ import structlog
 from kdns.cluster.compiler import REQUIRED, Compiler
 from kdns.cluster.objects import Delta, EndpointSlice, Key, Problem, Put, Resource
 from kdns.config.clusters import reading_of
+from kdns.config.directives.autopath import Autopath
 from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.serving import Serving
@@ -61,7 +62,9 @@ def wish_of(settings: Serving) -> Wish:
     """The wish of all kubernetes directives of a configuration, which agree."""
     every = [each for block in settings.servers.blocks for each in block.each(Kubernetes)]
     outside = any(block.each(K8sExternal) for block in settings.servers.blocks)
-    reading = reading_of(every, outside=outside) if every else ReadSettings()
+    lists = (each for block in settings.servers.blocks for each in block.each(Autopath))
+    clients = any(each.search.file is None for each in lists)
+    reading = reading_of(every, outside=outside, clients=clients) if every else ReadSettings()
     return Wish(settings.source, reading, settings.snapshot)
 
 

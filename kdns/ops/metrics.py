@@ -97,6 +97,7 @@ _TABLE: Final[tuple[Family, ...]] = (
         common=True,
     ),
     Family("coredns_dns64_requests_translated_total", "counter", "Replies with addresses made by dns64.", ("server",)),
+    Family("coredns_autopath_success_total", "counter", "Questions that autopath found another name for.", ("server",)),
     Family("coredns_local_localhost_requests_total", "counter", "Questions for localhost as a part of a name."),
     Family(
         *("coredns_kubernetes_dns_programming_duration_seconds", "histogram"),
@@ -167,6 +168,13 @@ _TABLE: Final[tuple[Family, ...]] = (
     Family("kdns_worker_restarts_total", "counter", "Workers started again after they ended or stood still."),
     Family("kdns_memo_entries", "gauge", "Replies remembered."),
     Family("kdns_memo_hits_total", "counter", "Questions answered with a remembered reply."),
+    Family(
+        "kdns_searchpath_questions_total",
+        "counter",
+        "Questions that searchpath went through a search list for, by namespace and what it found.",
+        ("namespace", "result"),
+    ),
+    Family("kdns_searchpath_asked_total", "counter", "Names that searchpath asked for, by namespace.", ("namespace",)),
     Family("kdns_dropped_total", "counter", "Messages left without a reply.", ("reason",)),
     Family("kdns_connections_closed_total", "counter", "TCP connections that ended, by why.", ("reason",)),
     Family("kdns_log_lines_written_total", "counter", "Lines of log and errors that were written."),

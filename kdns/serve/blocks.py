@@ -16,6 +16,7 @@ from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.log import Log
 from kdns.config.directives.replies import Bufsize, Chaos, Header, Nsid
 from kdns.config.directives.rewrite import Rewrite
+from kdns.config.directives.searchpath import Searchpath
 from kdns.config.directives.template import Template
 from kdns.config.directives.view import View
 from kdns.config.serving import Listener
@@ -66,14 +67,13 @@ def work(block: serving.Block, around: Around, write: Callable[[str], object], s
     the same in all workers.
     """
     entrance = Entrance()
-    cluster = block.first(Kubernetes)
-    namespaces = () if cluster is None else cluster.namespaces
     labels = labels_of(block.settings)
-    around = replace(around, entrance=entrance, zones=block.zones, labels=labels, namespaces=namespaces)
+    around = replace(around, entrance=entrance, zones=block.zones, labels=labels, cluster=block.first(Kubernetes))
     settings = block.settings
     cut = next((at for at, each in enumerate(settings) if isinstance(each, _BEFORE_UPSTREAMS)), len(settings))
     special = [Special()] if names.ROOT in block.zones else []
-    steps = (*steps_of(settings[:cut], around), *special, *steps_of(settings[cut:], around))
+    family = _family(block, around)
+    steps = (*steps_of(settings[:cut], around), *special, *family, *steps_of(settings[cut:], around))
     chain = compose(steps)
     entrance.lead_to(chain)
     if block.first(Loop) is not None:
@@ -97,6 +97,17 @@ def _look_for_loops(block: serving.Block, steps: Sequence[Step], secret: bytes) 
     for at, step in enumerate(steps):
         if isinstance(step, LoopStep):
             step.start(compose(steps[at + 1 :]), secret=secret, upstreams=asked)
+
+
+def _family(block: serving.Block, around: Around) -> Sequence[Step]:
+    """What lets upstreams be asked for addresses of one family alone, if the block's searchpath says so."""
+    settings = block.first(Searchpath)
+    if settings is None or settings.family is None:
+        return ()
+    from kdns.steps import family  # noqa: PLC0415
+
+    step = family.made(settings, around)
+    return () if step is None else (step,)
 
 
 def _errors(block: serving.Block, around: Around, write: Callable[[str], object]) -> "Errors | None":

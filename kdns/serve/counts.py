@@ -24,7 +24,9 @@ from kdns.steps import cache as cache_step
 from kdns.steps import forward as forward_step
 from kdns.steps.forward import Forward
 
-_TRANSLATOR: Final = "dns64"  # the name of a step that is imported only where there is one
+# The names of steps that are imported only where there is one.
+_TRANSLATOR: Final = "dns64"
+_AUTOPATH: Final = "autopath"
 # Who answers questions before acl has let them pass.
 _NOT_ALLOWED: Final = frozenset(("acl", "local"))
 
@@ -73,6 +75,8 @@ def _count_door(responder: Responder, total: _Total) -> None:
         total["coredns_dns_responses_total", (door.server, zone, view, types.rcode_text(rcode), by)] += count
         if do:
             total["coredns_dns_do_requests_total", (door.server, zone, view)] += count
+        if by == _AUTOPATH:
+            total["coredns_autopath_success_total", (door.server,)] += count
         if by == _TRANSLATOR:
             total["coredns_dns64_requests_translated_total", (door.server,)] += count
         if (zone, view) in responder.guarded and by not in _NOT_ALLOWED:

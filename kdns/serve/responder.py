@@ -18,7 +18,7 @@ A zone transfer is many messages: they are handed over as an iterator, and each 
 room to send it.
 
 What an upstream said depends on time as well: it passes, on the second of the loop's clock
-that its outcome names, and all that pass do so together, by one comparison.
+that its outcome names (serve.passing).
 """
 
 import time
@@ -35,6 +35,7 @@ from kdns.dns.serials import serial_of
 from kdns.serve.audiences import OTHERS
 from kdns.serve.denials import Denials
 from kdns.serve.memo import Memo, Remembered
+from kdns.serve.passing import Passing
 from kdns.serve.routes import NOBODY, Block, Routes
 from kdns.serve.tally import Shared, Tally
 from kdns.serve.timing import Timing
@@ -56,9 +57,6 @@ class Log(Protocol):
     def error(self, event: str, **keys: object) -> object: ...
 
 
-# Passing replies that are remembered at a time, and octets of the largest: 4 MiB a door at the worst.
-_PASSING: Final = 2048
-_PASSING_OCTETS: Final = reply.UDP_LIMIT
 _NO_TRANSFER: Final = Failed(types.REFUSED, ExtendedError(types.EDE_OTHER, "a zone is sent over TCP only"))
 # Octets of a transfer's messages: as far as names can be pointed at, and so few that no other client waits for one.
 _MESSAGE: Final = 16 << 10
@@ -90,7 +88,7 @@ class Responder:
 
     __slots__ = (
         *("_clock", "_cookie", "_denials", "_idle_s", "_limit", "_log", "_memo", "_passing", "_place", "_routes"),
-        *("_shared", "_until", "_whole", "audiences", "door", "querylog", "tally", "timing"),
+        *("_shared", "_whole", "audiences", "door", "querylog", "tally", "timing"),
     )
 
     def __init__(
@@ -113,8 +111,7 @@ class Responder:
         self._routes = routes
         self._limit, self._cookie, self._clock, self._idle_s = rules
         self._memo = memo
-        self._passing: dict[bytes, Remembered] = {}
-        self._until = 0.0  # all of them
+        self._passing = Passing()
         self._denials = Denials(door.place)
         self._log = log
         self.querylog = querylog
@@ -138,9 +135,9 @@ class Responder:
         shared = self._shared
         found = shared.replies.get(key)
         if found is None or (found.cut and self._whole):
-            found = self._passing.get(key)
+            found = self._passing.replies.get(key)
             if found is not None:
-                if self._clock() >= self._until:
+                if self._clock() >= self._passing.until:
                     return None
             elif self._whole or key in shared.older:
                 found = self._recover(key)
@@ -174,6 +171,7 @@ class Responder:
         for memo in self.memos:
             for owner in owners:
                 memo.forget(owner)
+        self._passing.forget(owners)
 
     def forget_all(self) -> None:
         """Forgets everything that was remembered."""
@@ -338,9 +336,9 @@ class Responder:
         marked, query, block, options = asked.marked, asked.query, asked.block, asked.options
         manner = block.manner
         limit = self._limit(query, manner.datagram)
-        alike = None
+        alike = until = None
         if isinstance(outcome, Answered):
-            answer, owners, alike = outcome.answer, outcome.owners, outcome.alike
+            answer, owners, alike, until = outcome.answer, outcome.owners, outcome.alike, outcome.until
         else:
             if outcome.cause is not None:
                 self._panic(query, outcome.cause)
@@ -362,21 +360,21 @@ class Responder:
         if remember and owners and not query.options:
             key = marked[2:]
             line = self._line(block, query)
-            if alike is None or not self._denials.learn(marked, len(query.qname), made.octets, alike, cell, line):
+            if until is not None:
+                self._passing.put(key, _remembered(made, owners, cell, line), until)
+            elif alike is None or not self._denials.learn(marked, len(query.qname), made.octets, alike, cell, line):
                 memo = (
                     self._shared
                     if made.whole and len(made.octets) <= reply.udp_limit(query, manner.datagram)
                     else self._memo
                 )
                 if memo.seen(key):
-                    remembered = Remembered(made, owners, cell)
-                    remembered.line = line
-                    memo.remember(key, remembered)
+                    memo.remember(key, _remembered(made, owners, cell, line))
         return made.octets
 
     def _relay(self, asked: "_Asked", outcome: Relayed, remember: bool) -> bytes:
         """An upstream's reply as the client gets it, remembered for as long as it may be."""
-        said, by, until, error, rotation, tidy, _ = outcome
+        said, by, until, error, rotation, tidy, _, owners = outcome
         query, block = asked.query, asked.block
         manner = block.manner
         if manner.minimal:
@@ -391,20 +389,11 @@ class Responder:
         rcode = foreign.rcode(said) if empty else said[3] & 15
         size = self._size(asked)
         cell = self.tally.count(query.qtype, rcode, by, block.where, size, len(made), empty=empty, do=query.do)
-        if remember and until and not query.options and len(made) <= _PASSING_OCTETS:
+        if remember and until and not query.options:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
-            remembered = Remembered(reply, (), cell)
-            remembered.line = self._line(block, query)
-            self._pass(asked.marked[2:], remembered, until)
+            line = self._line(block, query)
+            self._passing.put(asked.marked[2:], _remembered(reply, owners, cell, line), until)
         return made
-
-    def _pass(self, key: bytes, passing: Remembered, until: float) -> None:
-        """Remembers a reply up to then; those of earlier seconds are gone."""
-        if until > self._until:
-            self._passing = {}
-            self._until = until
-        if until == self._until and len(self._passing) < _PASSING:
-            self._passing[key] = passing
 
     def _panic(self, query: Query, fault: Exception) -> None:
         self.tally.panics += 1
@@ -449,6 +438,12 @@ class _Asked:
         if made is not None:
             self.send(made)
             responder.timed(self.block.where, self.began)
+
+
+def _remembered(reply: Reply, owners: tuple[Owner, ...], cell: list[int], line: "Line | None") -> Remembered:
+    remembered = Remembered(reply, owners, cell)
+    remembered.line = line
+    return remembered
 
 
 def _rule(block: Block, query: Query) -> "Rule | None":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from kdns.config.directives.kubernetes import Kubernetes
 from kdns.dns.names import Name
 from kdns.steps.carriers import Datagrams, Random
 from kdns.steps.chain import Rest
@@ -46,7 +47,7 @@ class Around:
     datagrams: Datagrams | None  # many datagrams with one system call, where the system can
     log: Log
     labels: Labels | None = None  # of metadata, where the server block gathers some
-    namespaces: tuple[str, ...] = ()  # the only ones that the server block's kubernetes shows; all if there are none
+    cluster: Kubernetes | None = None  # what the server block's kubernetes says
     # Takes the owners of which remembered replies are void; without it no step's replies but the cluster's are remembered.
     forget: Callable[[set[Owner]], None] | None = None
     # Called when anything may be answered otherwise than before: all remembered replies are void.

@@ -62,12 +62,14 @@ class Answered(NamedTuple):
     """An answer of our own making; owners are what it depends on, all of them, or () where it may not be remembered.
 
     With alike it is a denial that other names get, too: whoever changes the answer or the question's name takes that away.
+    With until it may be remembered up to then, in the loop's time, and not for as long as its owners stay as they are.
     """
 
     answer: Answer
     owners: tuple[Owner, ...] = ()
     by: str = ""  # the step that answered, for metrics
     alike: Alike | None = None
+    until: float | None = None
 
 
 class Relayed(NamedTuple):
@@ -76,7 +78,7 @@ class Relayed(NamedTuple):
     Up to until, in the loop's time, it may be given again to the same octets of a query without asking: whoever lets
     it depend on anything else takes that away. error says what is wrong with it, such as its age. rotation is where
     addresses lie that may change places. tidy is foreign.fit's. lasting is what lasts of the octets, if they are as they
-    came and somebody has looked: whoever changes octets takes it away.
+    came and somebody has looked: whoever changes octets takes it away. owners are those whose change ends it before until.
     """
 
     octets: bytes
@@ -86,6 +88,7 @@ class Relayed(NamedTuple):
     rotation: Rotation | None = None
     tidy: bool = False
     lasting: Lasting | None = None
+    owners: tuple[Owner, ...] = ()
 
 
 class Failed(NamedTuple):

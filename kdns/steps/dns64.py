@@ -92,8 +92,9 @@ class Dns64:
         if isinstance(four, Transfer):  # not of a question for addresses
             return six
         if not any(records.rtype == types.A for records in four.answer.answers):
-            return _depending(six, four.owners)
-        owners = six.owners + four.owners if isinstance(six, Answered) and six.owners and four.owners else ()
+            return _depending(six, () if four.until is not None else four.owners)
+        lasts = isinstance(six, Answered) and six.until is None and four.until is None
+        owners = six.owners + four.owners if lasts and six.owners and four.owners else ()
         answer = translate_sets(four.answer, self._prefix, _ttl_max(query, six))
         return Answered(answer, owners if self._everyone else (), NAME)
 
@@ -104,9 +105,11 @@ class Dns64:
             found = translate_reply(query, four.octets, self._prefix, ttl_max)
             if found is not None:
                 tidy = not foreign.truncated(found.octets)
-                return Relayed(found.octets, NAME, until, four.error, found.rotation, tidy)
+                return Relayed(
+                    found.octets, NAME, until, four.error, found.rotation, tidy, owners=six.owners + four.owners
+                )
             if not has_type(query, four.octets, types.A):
-                return _depending(six, (), four.until)
+                return _depending(six, four.owners, four.until)
             answer = _read(query, four.octets)
         except (ForeignError, WireError) as error:
             text = f"the reply for IPv4 can't be used: {error}"
@@ -135,7 +138,7 @@ def _unshared(outcome: Outcome) -> Outcome:
 def _depending(six: Answered | Relayed, owners: tuple[Owner, ...], until: float = 0.0) -> Outcome:
     """The answer to the AAAA question, where the A question brought nothing: the day that it does this one is wrong."""
     if isinstance(six, Relayed):
-        return six._replace(until=min(six.until, until))
+        return six._replace(until=min(six.until, until), owners=six.owners + owners)
     return six._replace(owners=six.owners + owners if six.owners and owners else (), alike=None)
 
 

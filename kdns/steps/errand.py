@@ -87,7 +87,7 @@ class Errand(Flight):
     def answered(self, octets: bytes, found: Lasting) -> None:  # noqa: ARG002 - the name is the client's in found
         """As Flight.answered."""
         # As Relayed(...), for a third of the time. What is plain is tidy.
-        outcome = tuple.__new__(Relayed, (found.octets, NAME, 0.0, None, found.rotation, True, found))
+        outcome = tuple.__new__(Relayed, (found.octets, NAME, 0.0, None, found.rotation, True, found, ()))
         if self._trouble is None:
             del self._rules.waiting[self]
             self._done(outcome)

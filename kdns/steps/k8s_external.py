@@ -34,7 +34,7 @@ def make(settings: Settings, around: Around) -> "K8sExternal":
         apex=label(settings.apex),
         headless=settings.headless,
         addresses=around.addresses,
-        namespaces=frozenset(map(label, around.namespaces)),
+        namespaces=frozenset(map(label, () if around.cluster is None else around.cluster.namespaces)),
     )
     return K8sExternal(around.index, zones, around.entrance)
 

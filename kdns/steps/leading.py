@@ -26,7 +26,7 @@ def continued(query: Query, prefix: Answer, outcome: Outcome, by: str, owners: t
             authoritative=prefix.authoritative,
             error=target.error or prefix.error,
         )
-        together = owners + outcome.owners if owners and outcome.owners else ()
+        together = owners + outcome.owners if owners and outcome.owners and outcome.until is None else ()
         return Answered(answer, together, by)
     if isinstance(outcome, Failed) and outcome.cause is None:
         return Answered(prefix._replace(rcode=outcome.rcode, error=outcome.error), by=by)

@@ -198,7 +198,7 @@ class _Trip:
         if answer is None or made.truncated:
             octets = octets[:2] + (int.from_bytes(octets[2:4]) | types.TC).to_bytes(2) + octets[4:]
             return Relayed(octets, outcome.by, error=outcome.error)
-        return Relayed(octets, outcome.by, until, outcome.error, made.rotation, tidy=True)
+        return Relayed(octets, outcome.by, until, outcome.error, made.rotation, tidy=True, owners=outcome.owners)
 
 
 def _changed(answer: Answer, changes: Sequence[Change]) -> Answer:

@@ -20,7 +20,7 @@ from kdns.steps.items import Item, Steady
 from kdns.steps.s3fifo import S3Fifo
 
 # What a kept reply costs beside its octets and its key's (measured on CPython 3.11), and each of its TTLs.
-_OVERHEAD: Final = 420
+_OVERHEAD: Final = 430
 _OVERHEAD_TTL: Final = 40
 _NEVER: Final = -(1 << 60)  # a second long ago
 
@@ -54,7 +54,7 @@ class Shelves:
         if seconds != ttl or len(ttls) > 1 or octets is not outcome.octets:
             octets = with_ttl(octets, ttls, seconds)
             # As Relayed(...), for a third of the time; tidy as foreign.tidy says.
-            outcome = tuple.__new__(Relayed, (octets, outcome.by, 0.0, None, rotation, not octets[11], None))
+            outcome = tuple.__new__(Relayed, (octets, outcome.by, 0.0, None, rotation, not octets[11], None, ()))
         size = len(key) + len(octets) + _OVERHEAD + _OVERHEAD_TTL * len(ttls)
         item = self._item(size, octets, found, second + seconds, seconds)
         if not seconds or (disabled and _is_of(key, disabled)) or not shelf.put(key, item):

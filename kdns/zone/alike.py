@@ -9,7 +9,7 @@ RFC 8198 does with NSEC.
 from typing import Final, NamedTuple, TypeAlias
 
 from kdns.dns.names import Name
-from kdns.zone.entry import Kind, Owner, cluster_ips
+from kdns.zone.entry import Kind, Owner, cluster_ips, namespace_owner_of
 from kdns.zone.index import Index
 
 
@@ -25,6 +25,21 @@ class Unowned(NamedTuple):
         below says that there are more in front of them.
         """
         return len(last) > last[0] + 1 and last not in self.zone.entries
+
+
+class Uncompleted(NamedTuple):
+    """Those of Unowned's that no step completes: names outside of all namespaces there are, and short ones, if they aren't either."""
+
+    end: Name  # svc.Z
+    zone: Index
+    every: bool  # whether S.N.svc.Z is completed as what lies below it is
+
+    def holds(self, last: bytes, *, below: bool) -> bool:
+        """As Unowned.holds."""
+        split = last[0] + 1
+        if len(last) <= split or last in self.zone.entries:
+            return False
+        return not (below or self.every) or namespace_owner_of(last[split:]) not in self.zone.entries
 
 
 class Familyless(NamedTuple):
@@ -51,6 +66,6 @@ class Elsewhere(NamedTuple):
         return (last[last[0] + 1 :] or last) not in self.branches
 
 
-Alike: TypeAlias = Unowned | Familyless | Elsewhere
+Alike: TypeAlias = Unowned | Uncompleted | Familyless | Elsewhere
 
-__all__: Final = ["Alike", "Elsewhere", "Familyless", "Unowned"]
+__all__: Final = ["Alike", "Elsewhere", "Familyless", "Uncompleted", "Unowned"]

@@ -77,6 +77,7 @@ WRONG: list[tuple[str, list[str]]] = [
     (". {\nroot /gone\nfile db\n}", [f'2:6 warning: can\'t read "/gone" here: {MISSING}', f'3:6 warning: can\'t read "/gone/db" here: {MISSING}']),
     (". {\nforward . /gone/resolv.conf\n}", [f'2:11 warning: can\'t read "/gone/resolv.conf" here: {MISSING}']),
     (". {\nforward . 192.0.2.1 {\ntls gone\n}\n}", [f'3:5 warning: can\'t read "gone" here: {MISSING}']),
+    (". {\nsearchpath\nwhoami\n}", ["2:1 error: searchpath: found no kubernetes in this server block, whose names it would complete"]),
     (". {\nautopath gone\nwhoami\n}", [f'2:10 warning: can\'t read "gone" here: {MISSING}']),
     (". {\nloadbalance weighted gone\nwhoami\n}", [f'2:22 warning: can\'t read "gone" here: {MISSING}']),
     (". {\nkubernetes {\nkubeconfig gone\n}\n}", [f'3:12 warning: can\'t read "gone" here: {MISSING}']),

@@ -101,3 +101,7 @@ def test_what_is_read_is_what_the_directive_says(options: dict[str, object], rea
 def test_what_one_directive_needs_is_read_for_all() -> None:
     every = [PLAIN, PLAIN.replaced(pods="verified", startup_timeout_s=9.0), PLAIN.replaced(zonal=True)]
     assert reading_of(every) == ReadSettings(pods=True, topology=True)
+
+
+def test_pods_are_read_for_who_tells_clients_apart_by_them() -> None:
+    assert reading_of([PLAIN], clients=True) == ReadSettings(pods=True)

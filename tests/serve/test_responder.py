@@ -283,11 +283,11 @@ def test_few_enough_replies_are_given_again_unasked() -> None:
     answering._routes = everywhere(lambda request, _: Relayed(reply(request.query), "cache", 8.0))
     for number in range(3000):
         given_reply(answering, wire(f"a{number}.", "TXT"))
-    assert len(answering._passing) == 2048
+    assert len(answering._passing.replies) == 2048
     loop.jump(1)
     answering._routes = everywhere(lambda request, _: Relayed(reply(request.query), "cache", 9.0))
     given_reply(answering, wire("a0.", "TXT"))
-    assert (len(answering._passing), seen) == (1, [])
+    assert (len(answering._passing.replies), seen) == (1, [])
 
 
 def test_what_is_wrong_with_what_upstreams_said_is_told() -> None:

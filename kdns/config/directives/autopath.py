@@ -45,6 +45,11 @@ DIRECTIVE: Final = Directive(
     doc="Goes through the client's search path itself, so that it asks once.",
     repeat="last",
     differs=(
-        "It has no effect in this version: clients go through their search path themselves, to the same answers.",
+        (
+            "@kubernetes reads pods whatever pods says; a client's namespace is the one in the name, if any pod there has the"
+            " client's address, of whichever family."
+        ),
+        "A name without data carries the CNAME, too, and its TTL is the zone's at most (30 s with a file).",
+        "A single label is completed, and the domain itself never is.",
     ),
 )
