@@ -74,11 +74,8 @@ def run(command: Sequence[str], told: Told, serve: Callable[[Network], int]) -> 
 
 def _network() -> Network:
     kernel.machine()
-    try:
-        return Network.make()
-    except PermissionError:
-        rights.acquire()
-        return Network.make()
+    rights.acquire()
+    return Network.make()
 
 
 def _made(make: Callable[[], T]) -> T:

@@ -55,11 +55,8 @@ def _namespaces() -> str:
     def attempt() -> int:
         try:
             kernel.machine()
-            try:
-                Network.make()
-            except PermissionError:
-                rights.acquire()
-                Network.make()
+            rights.acquire()
+            Network.make()
             kernel.unshare(kernel.NEW_MOUNTS)
         except OSError as error:
             os.write(writer, str(error).encode())
