@@ -11,6 +11,7 @@ import dns.flags
 import dns.message
 import pytest
 
+from kdns.cluster.snapshot import FORMAT
 from tests.integration.asking import Ask, Asking
 from tests.integration.test_outages import FRESH, GHOST, MOVED, STEADY, change_all, expect_all, own_lab, put
 from tests.lab import Lab
@@ -141,7 +142,7 @@ def test_who_is_not_to_be_ready_by_a_snapshot_is_not(own_lab: Callable[..., Lab]
         server.close()
 
 
-@pytest.mark.parametrize("octets", [b"", b"kdnssnap\0\1half"])
+@pytest.mark.parametrize("octets", [b"", b"kdnssnap" + FORMAT.to_bytes(2, "big") + b"half"])
 def test_with_a_damaged_snapshot_it_starts_clean(own_lab: Callable[..., Lab], tmp_path: Path, octets: bytes) -> None:
     lab = own_lab()
     (tmp_path / "state").mkdir()

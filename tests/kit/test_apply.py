@@ -21,8 +21,9 @@ INSTALL = REPOSITORY / "docs" / "install.md"
 
 @pytest.fixture
 def kubectl(lab: Lab) -> Iterator[tuple[str, ...]]:
-    """The command as an administrator of the lab; what it has made goes."""
+    """The command as an administrator of the lab, without the Service that other tests' clusters have; what it has made goes."""
     command = (kit.tool("kubectl"), "--kubeconfig", str(lab.kubeconfig({"token": ADMIN}, "admin")))
+    kit.run(*command, "-n", "kube-system", "delete", "service", "kube-dns", "--ignore-not-found")
     yield command
     mine = ("--selector", "app.kubernetes.io/name=kdns", "--ignore-not-found")
     kit.run(*command, "-n", "kube-system", "delete", "services,configmaps", *mine)
