@@ -8,11 +8,13 @@ Processes: this one, which waits; the command; and the server, in a session of i
 reaches the command alone. If this one is killed, both end.
 """
 
+import os
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, NamedTuple, Self, TypeVar
@@ -120,7 +122,7 @@ def _run(command: Sequence[str], network: Network) -> int:
         try:
             exchange = Exchange(kernel.listen(program(kernel.machine())), network, NAMESERVER)
             threading.Thread(target=exchange.run, daemon=True).start()
-            process = subprocess.Popen(command, preexec_fn=_die_too)  # noqa: S603, PLW1509 - what was asked for
+            process = subprocess.Popen(command, preexec_fn=partial(kernel.die_with_parent, signal.SIGKILL, os.getpid()))  # noqa: S603, PLW1509 - what was asked for
         except OSError as error:
             begun.put(error)
             return
@@ -137,10 +139,6 @@ def _run(command: Sequence[str], network: Network) -> int:
         signals.pass_on(process)
         thread.join()
     return process.returncode if process.returncode >= 0 else _SIGNALLED - process.returncode
-
-
-def _die_too() -> None:
-    kernel.die_with_parent(signal.SIGKILL)
 
 
 class _Signals:

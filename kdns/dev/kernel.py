@@ -111,9 +111,11 @@ def detach(target: str) -> None:
     _checked(_libc.umount2(os.fsencode(target), _DETACH))
 
 
-def die_with_parent(signal: int) -> None:
-    """Has this process get the signal when the thread that made it ends."""
+def die_with_parent(signal: int, parent: int) -> None:
+    """Has this process get the signal when the thread that made it ends, at once if the parent has ended already."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal), 0, 0, 0))
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal)
 
 
 def listen(program: Sequence[Instruction]) -> int:

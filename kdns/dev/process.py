@@ -24,6 +24,7 @@ class Process:
         """Runs in a session of its own, which ends when this process does. This process must have one thread."""
         sys.stdout.flush()
         sys.stderr.flush()
+        parent = os.getpid()
         pid = os.fork()
         if pid:
             return cls(pid)
@@ -31,7 +32,7 @@ class Process:
         try:
             os.setsid()
             if sys.platform == "linux":
-                kernel.die_with_parent(signal.SIGTERM)
+                kernel.die_with_parent(signal.SIGTERM, parent)
             status = run()
         except KeyboardInterrupt:
             pass
