@@ -1,7 +1,7 @@
 """What the zones themselves have: SOA and NS, the name servers' addresses, and how a denial says whose it is.
 
 Name servers are the Services that the server's own addresses are endpoints of; where there
-is none, ns.dns below the primary zone with those addresses. Reverse zones have no names of
+is none, or the zone has no names of this cluster's Services, ns.dns below the primary zone with those addresses. Reverse zones have no names of
 their own, so theirs are the first primary zone's.
 Standards: RFC 1035 section 3.3.13, RFC 2308 sections 3 and 5; the values of the SOA and the
 schema's version are those that clusters know from CoreDNS.
@@ -77,9 +77,10 @@ def _servers(index: Index, zone: Zone, primary: Name) -> tuple[RecordSet, ...]:
     found = tuple(
         server for owner in owners for server in _service_sets(index.entries[owner], owner, primary, zone.ttl)
     )
-    if found:
+    if found and not zone.is_import(primary):
         return found
-    by_size = {size: b"".join(dict.fromkeys(a for a in zone.addresses if len(a) == size)) for size in (4, 16)}
+    addresses = [address for server in found for address in server.rdatas] or zone.addresses
+    by_size = {size: b"".join(dict.fromkeys(a for a in addresses if len(a) == size)) for size in (4, 16)}
     name = _server_name(primary)
     return tuple(address_set(name, zone.ttl, size, octets) for size, octets in by_size.items() if octets)
 

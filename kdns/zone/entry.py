@@ -17,8 +17,8 @@ Layout of a Service's entry (integers in network order):
     outside: u8 n4 | u8 n6 | n4 x 4 octets | n6 x 16 octets | host names to the end, each u8 length and a wire name
     ports:  u8 number, each: u16 port | u8 length, name | u8 length, protocol  (lower case, no underscore)
     slice:  u8 address size (4, 16) | ports | u32 number of endpoint addresses | the addresses
-            | u8 what follows, 1: names, 2: topology zones | for each address: u8 length, its name (0: none)
-            | for each address: u8 length, its zone (0: none)
+            | u8 what follows, 1: names, 2: topology zones, 4: cluster | for each address: u8 length, its name (0: none)
+            | for each address: u8 length, its zone (0: none) | u8 length, the cluster that it was imported from
 """
 
 import enum
@@ -37,10 +37,11 @@ _POD: Final = b"\x42"
 APEX: Final = Owner(b"\x43")  # NS, SOA and ns.dns of the zone; touched by every revision
 _FILE: Final = b"\x45"
 STATIC: Final = Owner(b"\x44")  # what the configuration alone decides; never touched
-
+_IMPORT: Final = b"\x46"
 
 _NAMED: Final = 1
 _ZONED: Final = 2
+_CLUSTERED: Final = 4
 
 
 def _label(text: str) -> bytes:
@@ -51,6 +52,16 @@ def _label(text: str) -> bytes:
 def service_owner(namespace: str, name: str) -> Owner:
     """The owner of a Service and of every name below it."""
     return Owner(_label(name) + _label(namespace))
+
+
+def import_owner(namespace: str, name: str) -> Owner:
+    """The owner of a Service imported from other clusters and of every name below it."""
+    return import_owner_of(service_owner(namespace, name))
+
+
+def import_owner_of(labels: bytes) -> Owner:
+    """import_owner for name and namespace as they stand in a folded name: with their length octets."""
+    return Owner(_IMPORT + labels)
 
 
 def namespace_owner(namespace: str) -> Owner:
@@ -88,6 +99,11 @@ def pod_owner_of(label: bytes, address: bytes) -> Owner:
     return Owner(_POD + label + address)
 
 
+def is_import(owner: bytes) -> bool:
+    """Whether the owner is a Service's that was imported; its labels follow the first octet."""
+    return owner[:1] == _IMPORT
+
+
 def is_service(owner: bytes) -> bool:
     """Whether the owner is a Service's, and its entry therefore has addresses."""
     return owner[0] < 0x40
@@ -121,6 +137,8 @@ class Slice(NamedTuple):
     addresses: bytes
     names: tuple[bytes, ...]  # a label for each address or an empty one; () where no endpoint has a name
     zones: tuple[bytes, ...] = ()  # a topology zone for each address or an empty one; () where none is known
+    # The cluster it was imported from, which stands behind its endpoints' names: a label with its length octet, or empty.
+    cluster: bytes = b""
 
 
 class Service(NamedTuple):
@@ -189,6 +207,15 @@ def _pack(size: int, ports: Iterable[Port], pairs: Sequence[tuple[bytes, bytes]]
 
 def _pack_texts(texts: Iterable[bytes]) -> bytes:
     return b"".join(bytes((len(text),)) + text for text in texts)
+
+
+def with_cluster(packed: bytes, cluster: bytes) -> bytes:
+    """A packed slice that was imported from a cluster, a label in lower case without length octet; as it is if that is empty."""
+    if not cluster:
+        return packed
+    start, count = _slice_span(packed)
+    at = start + count * packed[0]
+    return packed[:at] + bytes((packed[at] | _CLUSTERED,)) + packed[at + 1 :] + bytes((len(cluster),)) + cluster
 
 
 def pack_unnamed(size: int, ports: Iterable[Port], addresses: Iterable[bytes]) -> bytes:
@@ -291,7 +318,7 @@ def unpack_slice(packed: bytes) -> Slice:
         names, position = _unpack_texts(packed, position, count)
     if follows & _ZONED:
         zones, position = _unpack_texts(packed, position, count)
-    return Slice(size, ports, addresses, names, zones)
+    return Slice(size, ports, addresses, names, zones, packed[position:] if follows & _CLUSTERED else b"")
 
 
 def _unpack_texts(packed: bytes, position: int, count: int) -> tuple[tuple[bytes, ...], int]:

@@ -53,25 +53,28 @@ def at_port(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
     return _addresses(asked, [part for part, _ in matched])
 
 
-def at_host(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
-    """HOST.S.N.svc of any Service that has endpoints: the addresses of that name, and SRV for its ports."""
+def at_host(entry: Entry, owner: Owner, asked: Asked, cluster: bytes = b"") -> Answer | None:
+    """HOST.S.N.svc of any Service that has endpoints: the addresses of that name, and SRV for its ports.
+
+    Those of one cluster alone, a label with its length octet; nothing for what wasn't imported.
+    """
     text = asked.labels[0][1:]
     address = dashed.parse(text)
     if address is not None and dashed.write(address) != text:
         address = None  # another spelling, which no endpoint has for its name
     slices = [_only(packed, text, address) for packed in unpack_service(entry).slices]
-    found = [part for part in slices if part is not None]
+    found = [part for part in slices if part is not None and part.cluster == cluster]
     if asked.qtype == types.SRV:
         return _srv(owner, asked, found, [(part, part.ports) for part in found])
     return _addresses(asked, found)
 
 
 def hosts(part: Slice) -> list[bytes]:
-    """The name of each endpoint of a slice, as a label with its length octet."""
+    """The name of each endpoint of a slice, as a label with its length octet; of an imported slice with its cluster's."""
     texts: Iterable[bytes] = map(dashed.write, _each(part))
     if part.names:
         texts = (name or text for name, text in zip(part.names, texts, strict=True))
-    return [bytes((len(text),)) + text for text in texts]
+    return [bytes((len(text),)) + text + part.cluster for text in texts]
 
 
 def hosts_at(packed: bytes, address: bytes) -> list[bytes]:
@@ -114,7 +117,7 @@ def _only(packed: bytes, text: bytes, address: bytes | None) -> Slice | None:
     part = unpack_slice(packed)
     names = part.names or (b"",) * (len(part.addresses) // part.size)
     kept = [own for own, name in zip(_each(part), names, strict=True) if name == text or (not name and own == address)]
-    return Slice(part.size, part.ports, b"".join(kept), (text,) * len(kept)) if kept else None
+    return Slice(part.size, part.ports, b"".join(kept), (text,) * len(kept), (), part.cluster) if kept else None
 
 
 def _each(part: Slice) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from kdns.zone.entry import (
     Kind,
     Owner,
     Port,
+    is_import,
     is_service,
     kind_of,
     namespace_of,
@@ -54,9 +55,12 @@ def listing(index: Index, zone: Zone, origin: Name) -> Iterator[RecordSet]:
 
 def _all(top: list[RecordSet], entries: dict[Owner, Entry], zone: Zone, origin: Name) -> Iterator[RecordSet]:
     yield from top
-    for owner, entry in entries.items():
-        if is_service(owner) and zone.shows(namespace_of(owner)):
-            yield from _service(owner, entry, zone, origin)
+    imported = zone.is_import(origin)
+    for each, entry in entries.items():
+        if is_import(each) if imported else is_service(each):
+            owner = Owner(each[1:]) if imported else each
+            if zone.shows(namespace_of(owner)):
+                yield from _service(owner, entry, zone, origin)
 
 
 def _service(owner: Owner, entry: Entry, zone: Zone, origin: Name) -> Iterator[RecordSet]:

@@ -14,9 +14,9 @@ from kdns.dns import types
 from kdns.dns.names import Name, fold, is_below
 from kdns.dns.query import Query
 from kdns.dns.records import Answer, ExtendedError
-from kdns.zone import apex, external, headless, pods, reverse, services, zonal
+from kdns.zone import apex, external, headless, imports, pods, reverse, services, zonal
 from kdns.zone.alike import Alike, Elsewhere, Familyless, Unowned
-from kdns.zone.entry import APEX, STATIC, Kind, Owner, address_owner, namespace_owner_of
+from kdns.zone.entry import APEX, STATIC, Kind, Owner, address_owner, import_owner_of, namespace_owner_of
 from kdns.zone.index import Index
 from kdns.zone.terms import ADDRESS_SIZES, NODATA, POD, SVC, Asked, Family, Found, Zone, labels_before, nowhere
 
@@ -86,7 +86,7 @@ def _alike(index: Index, zone: Zone, asked: Asked, owner: Owner, rcode: int) -> 
         return None
     if labels[-1] not in _SIGNIFICANT:
         return Elsewhere(asked.origin, _SIGNIFICANT)
-    if labels[-1] != SVC or len(labels) < 3:
+    if labels[-1] != SVC or len(labels) < 3 or zone.is_import(asked.origin):
         return None
     entry = index.entries.get(owner)
     if entry is None:
@@ -128,6 +128,8 @@ def _svc(index: Index, zone: Zone, asked: Asked) -> _Denoted:
         return _BETWEEN if depth == 1 else _namespace(index, zone, labels[0])
     if zone.namespaces and labels[-2] not in zone.namespaces:
         return _NOTHING
+    if zone.is_import(asked.origin):
+        return _import(index, Owner(labels[-3] + labels[-2]), asked)
     owner = Owner(labels[-3] + labels[-2])
     entry = index.entries.get(owner)
     if entry is None:
@@ -137,6 +139,15 @@ def _svc(index: Index, zone: Zone, asked: Asked) -> _Denoted:
     if depth > 5:
         return None, owner
     return _FAMILIES[entry[0]][depth - 3](entry, owner, asked), owner
+
+
+def _import(index: Index, labels: Owner, asked: Asked) -> _Denoted:
+    """A name at or below an imported Service; labels are its own and its namespace's."""
+    owner = import_owner_of(labels)
+    entry = index.entries.get(owner)
+    if entry is None or len(asked.labels) > 5:
+        return None, owner
+    return _IMPORTED[len(asked.labels) - 3](entry, labels, asked), owner
 
 
 def _pod(index: Index, zone: Zone, asked: Asked) -> _Denoted:
@@ -187,6 +198,7 @@ _FAMILIES: Final[dict[int, tuple[Family, Family, Family]]] = {
     Kind.EXTERNAL_NAME: (external.at_service, nowhere, nowhere),
     Kind.SLICES_ONLY: (nowhere, nowhere, nowhere),
 }
+_IMPORTED: Final[tuple[Family, Family, Family]] = (imports.at_service, imports.at_below, imports.at_two)
 
 
 # Below a reverse zone

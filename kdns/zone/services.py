@@ -39,6 +39,11 @@ def at_port(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
     return _addresses(entry, asked)
 
 
+def ports_of(entry: Entry) -> tuple[Port, ...]:
+    """The ports of the Service itself."""
+    return unpack_service(entry).ports
+
+
 def address_sets(entry: Entry, name: Name, ttl: int) -> tuple[RecordSet, ...]:
     """The A and AAAA records that name has if it is the Service's."""
     return tuple(address_set(name, ttl, size, octets) for size in (4, 16) if (octets := cluster_ips(entry, size)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from kdns.dns import types
-from kdns.dns.names import Name, is_below
+from kdns.dns.names import Name, fold, is_below
 from kdns.dns.records import Answer, Packed, RecordSet
 from kdns.zone.alike import Alike
 from kdns.zone.entry import Entry, Owner
@@ -36,6 +36,7 @@ class Zone:
     # The only namespaces that are there, as labels with their length octets, folded; all if there are none.
     namespaces: frozenset[bytes] = frozenset()
     zonal: bool = False  # whether the endpoints of a topology zone have names of their own
+    imports: frozenset[Name] = frozenset()  # those primary zones, folded, whose Services other clusters export
     places: tuple[tuple[Name, bool], ...] = field(init=False, repr=False, compare=False)
     # Whether all names below a primary zone are the zone's own, and none of them alone falls through.
     uniform: bool = field(init=False, repr=False, compare=False)
@@ -52,6 +53,10 @@ class Zone:
     def shows(self, namespace: bytes) -> bool:
         """Whether names in the namespace, a folded label with its length octet, may exist."""
         return not self.namespaces or namespace in self.namespaces
+
+    def is_import(self, origin: Name) -> bool:
+        """Whether the Services of a primary zone, in whatever case, are imported ones."""
+        return bool(self.imports) and fold(origin) in self.imports
 
 
 class Asked(NamedTuple):

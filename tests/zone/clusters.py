@@ -16,6 +16,7 @@ from kdns.zone.entry import (
     Outside,
     Owner,
     Port,
+    import_owner,
     namespace_owner,
     pack_outside,
     pack_service,
@@ -23,6 +24,7 @@ from kdns.zone.entry import (
     pack_zoned,
     pod_owner,
     service_owner,
+    with_cluster,
 )
 from kdns.zone.entry import Service as ServiceEntry
 from kdns.zone.index import Index
@@ -38,6 +40,7 @@ class Slice:
     endpoints: tuple[Endpoint, ...]  # of one family
     ports: tuple[PortText, ...] = ()
     zones: tuple[str, ...] = ()  # a topology zone for each endpoint, or none at all
+    cluster: str = ""  # that it was imported from
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,12 @@ class Cluster:
     services: dict[tuple[str, str], Service] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
     pods: frozenset[tuple[str, str]] = frozenset()  # (namespace, address)
+    imports: dict[tuple[str, str], Service] = field(default_factory=dict)
 
     @property
     def every_namespace(self) -> frozenset[str]:
         known = {space for (space, _), one in self.services.items() if one.kind != Kind.SLICES_ONLY}
+        known |= {space for space, _ in self.imports}
         return self.namespaces | known | {space for space, _ in self.pods}
 
 
@@ -100,6 +105,7 @@ def entries_of(cluster: Cluster) -> dict[Owner, Entry]:
     entries = {namespace_owner(space): NAMESPACE_ENTRY for space in cluster.every_namespace}
     entries |= {pod_owner(space, packed(address)): POD_ENTRY for space, address in cluster.pods}
     entries |= {service_owner(space, name): _service(one) for (space, name), one in cluster.services.items()}
+    entries |= {import_owner(space, name): _service(one) for (space, name), one in cluster.imports.items()}
     return entries
 
 
@@ -125,6 +131,10 @@ def _outside(places: tuple[str, ...]) -> Outside:
 
 
 def _slice(part: Slice) -> bytes:
+    return with_cluster(_plain_slice(part), part.cluster.encode())
+
+
+def _plain_slice(part: Slice) -> bytes:
     endpoints = [(packed(address), host.encode()) for address, host in part.endpoints]
     size = len(endpoints[0][0]) if endpoints else 4
     if not part.zones:

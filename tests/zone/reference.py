@@ -12,7 +12,7 @@ from typing import NamedTuple
 import dns.rdata
 
 from kdns.zone.entry import Kind, service_owner
-from tests.zone.clusters import Cluster, PortText, Service
+from tests.zone.clusters import Cluster, PortText, Service, Slice
 
 Node = dict[str, set[str]]  # type -> record data
 Line = tuple[str, int, str, str]  # name, ttl, type, data
@@ -32,6 +32,7 @@ class Setup:
     addresses: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     zonal: bool = False
+    imports: tuple[str, ...] = ()  # those of origins whose Services are imported ones
 
 
 class Expected(NamedTuple):
@@ -62,9 +63,15 @@ class Written:
         if setup.pods == "verified":
             names = {f"{label}.{space}.pod.{origin}": ip for space, ip in cluster.pods for label in spellings(ip)}
             self.nodes |= {name: pod_node(name, ip) for name, ip in names.items()}
-        for (space, name), service in cluster.services.items():
+        self.imports = origin in setup.imports
+        for (space, name), service in (cluster.imports if self.imports else cluster.services).items():
             self.put_service(f"{name}.{space}.svc.", service)
-            if setup.zonal and service.kind == Kind.HEADLESS and any(part.endpoints for part in service.slices):
+            if (
+                not self.imports
+                and setup.zonal
+                and service.kind == Kind.HEADLESS
+                and any(part.endpoints for part in service.slices)
+            ):
                 self.zonal[name, space] = service
                 for empty in ("", "pin.", "prefer."):
                     self.put(f"{empty}_zone.{name}.{space}.svc.", "A")
@@ -90,7 +97,7 @@ class Written:
     def put_cluster_ip(self, name: str, service: Service) -> None:
         owners = {name: service.ports}
         for port in service.ports:
-            for owner in port_names(port, name):
+            for owner in self.port_names(port, name):
                 owners[owner] = tuple(other for other in service.ports if other[:2] == port[:2])
         for owner, ports in owners.items():
             for ip in service.ips:
@@ -98,9 +105,7 @@ class Written:
             self.put_srv(owner, [(name, port) for port in ports for _ in service.ips])
 
     def put_endpoints(self, name: str, service: Service) -> None:
-        every = [
-            (part, address, host or dashed(address)) for part in service.slices for address, host in part.endpoints
-        ]
+        every = [(part, address, host) for part in service.slices for address, host in named(part)]
         for _, address, host in every:
             self.put(f"{host}.{name}", family(address), address)
         for host in {host for _, _, host in every}:
@@ -110,12 +115,12 @@ class Written:
     def put_headless(self, name: str, service: Service) -> None:
         found: dict[str, list[tuple[str, PortText | None]]] = {name: []}
         for part in service.slices:
-            for address, host in part.endpoints:
+            for address, host in named(part):
                 self.put(name, family(address), address)
-                to = f"{host or dashed(address)}.{name}"
+                to = f"{host}.{name}"
                 found[name] += [(to, port) for port in part.ports or (None,)]
                 for port in part.ports:
-                    for owner in port_names(port, name):
+                    for owner in self.port_names(port, name):
                         self.put(owner, family(address), address)
                         found.setdefault(owner, []).append((to, port))
         for owner, entries in found.items():
@@ -136,11 +141,18 @@ class Written:
                     servers |= {(below, ip) for ip in service.ips}
                 elif service.kind == Kind.HEADLESS:
                     servers |= {(f"{host or dashed(address)}.{below}", address) for address, host in endpoints}
+        if self.imports:
+            servers = {("ns.dns.", ip) for _, ip in servers}
         servers = servers or {("ns.dns.", ip) for ip in own}
         self.glue = {(below + self.origin, ip) for below, ip in servers}
         self.put("", "NS", *({below + self.origin for below, _ in servers} or {"ns.dns." + self.origin}))
         for _, ip in servers:
             self.put("ns.dns.", family(ip), ip)
+
+    def port_names(self, port: PortText, below: str) -> list[str]:
+        """The spellings of a port's name; of an imported Service's those with an underscore, the other is an endpoint's."""
+        found = port_names(port, below)
+        return [name for name in found if "_" in name.removesuffix(below)] if self.imports else found
 
     def node(self, name: str) -> Node | None:
         """The records of a name, none for an empty non-terminal; None for a name that doesn't exist."""
@@ -227,7 +239,14 @@ def shown(cluster: Cluster, namespaces: tuple[str, ...]) -> Cluster:
         return cluster
     services = {key: service for key, service in cluster.services.items() if key[0] in namespaces}
     pods = frozenset(pod for pod in cluster.pods if pod[0] in namespaces)
-    return Cluster(services, cluster.namespaces & set(namespaces), pods)
+    imports = {key: service for key, service in cluster.imports.items() if key[0] in namespaces}
+    return Cluster(services, cluster.namespaces & set(namespaces), pods, imports)
+
+
+def named(part: Slice) -> list[tuple[str, str]]:
+    """The address of each endpoint and its name below the Service."""
+    cluster = f".{part.cluster}" if part.cluster else ""
+    return [(address, (host or dashed(address)) + cluster) for address, host in part.endpoints]
 
 
 def zoned(service: Service, below: str, zone: str, way: str) -> Node:

@@ -86,12 +86,27 @@ services = st.one_of(
     st.builds(Service, st.just(Kind.EXTERNAL_NAME), target=targets),
     st.builds(Service, st.just(Kind.SLICES_ONLY), slices=some_slices),
 )
+from_clusters = st.lists(
+    st.builds(lambda part, cluster: replace(part, cluster=cluster), slices, st.sampled_from(["", "east", "web", "h0"])),
+    max_size=3,
+).map(tuple)
+imported = st.one_of(
+    st.builds(
+        Service,
+        st.just(Kind.CLUSTER_IP),
+        st.sampled_from([(), V4[:1], V6[:1], (V4[1], V6[0])]),
+        ports=ports,
+        slices=from_clusters,
+    ),
+    st.builds(Service, st.just(Kind.HEADLESS), slices=from_clusters),
+)
 keys = st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(SERVICES))
 clusters = st.builds(
     Cluster,
     st.dictionaries(keys, services, max_size=5),
     st.frozensets(st.sampled_from([*NAMESPACES, "empty"])),
     st.frozensets(st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(V4 + V6)), max_size=3),
+    st.dictionaries(keys, imported, max_size=3),
 )
 setups = st.builds(
     Setup,
@@ -107,6 +122,7 @@ setups = st.builds(
     addresses=st.sampled_from([(), ("10.0.0.1", "fd00::1"), ("169.254.20.10", "fe80::1", "9.9.9.9"), ("10.0.0.2",)]),
     namespaces=st.sampled_from([(), (), ("a",), ("b", "empty"), ("nowhere",)]),
     zonal=st.booleans(),
+    imports=st.sampled_from([(), ("k8s.example.",), ("b.svc.cluster.local.",)]),
 )
 labels = st.sampled_from(
     [
@@ -125,7 +141,25 @@ labels = st.sampled_from(
             "any",
             "empty",
         ),
-        *("http", "_http", "_tcp", "udp", "_udp", "_dns", "_", "__tcp", "h0", "h1", "10", "0", "1", "f", "256", "01"),
+        *(
+            "http",
+            "east",
+            "_http",
+            "_tcp",
+            "udp",
+            "_udp",
+            "_dns",
+            "_",
+            "__tcp",
+            "h0",
+            "h1",
+            "10",
+            "0",
+            "1",
+            "f",
+            "256",
+            "01",
+        ),
         *(
             "10-0-0-1",
             "10-0-0-2",
@@ -197,6 +231,10 @@ def every_question(reference: Reference) -> list[tuple[str, str]]:
             "fd00--0.",
             "h0.",
             "_a._b.h0.",
+            "east.",
+            "10-0-0-1.east.",
+            "h0.web.",
+            "dns.tcp.",
         )
         for name in SERVICES
         for space in NAMESPACES
@@ -221,6 +259,7 @@ def zone_of(setup: Setup) -> Zone:
         tuple(packed(ip) for ip in setup.addresses),
         frozenset(bytes((len(space),)) + space.encode() for space in setup.namespaces),
         setup.zonal,
+        frozenset(names(*setup.imports)).intersection(names(*setup.origins)),
     )
 
 

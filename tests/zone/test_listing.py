@@ -1,6 +1,9 @@
 """A whole zone: what is in it, and the law that every record of it is what the zone answers."""
 
+from dataclasses import replace
+
 from hypothesis import given
+from hypothesis import strategies as st
 
 from kdns.dns import types
 from kdns.dns.names import Name, from_text
@@ -61,6 +64,23 @@ def test_the_soa_comes_first_and_once() -> None:
     assert [at for at, rtype in enumerate(found) if rtype == types.SOA] == [0]
 
 
+def test_imports_alone_are_in_their_zone() -> None:
+    part = Slice((("10.1.0.1", "db-0"), ("10.1.0.2", "")), (HTTP,), cluster="east")
+    cluster = replace(CLUSTER, imports={("shop", "far"): Service(Kind.HEADLESS, slices=(part,))})
+    found = lines(tuple(listing(index_of(cluster), replace(ZONE, imports=frozenset((ORIGIN,))), ORIGIN)))
+    assert sorted(line for line in found if ".svc." in line) == sorted(
+        """\
+far.shop.svc.cluster.local. 5 A 10.1.0.1
+far.shop.svc.cluster.local. 5 A 10.1.0.2
+far.shop.svc.cluster.local. 5 SRV 0 50 80 db-0.east.far.shop.svc.cluster.local.
+far.shop.svc.cluster.local. 5 SRV 0 50 80 10-1-0-2.east.far.shop.svc.cluster.local.
+_http._tcp.far.shop.svc.cluster.local. 5 SRV 0 50 80 db-0.east.far.shop.svc.cluster.local.
+_http._tcp.far.shop.svc.cluster.local. 5 SRV 0 50 80 10-1-0-2.east.far.shop.svc.cluster.local.
+db-0.east.far.shop.svc.cluster.local. 5 A 10.1.0.1
+10-1-0-2.east.far.shop.svc.cluster.local. 5 A 10.1.0.2""".splitlines()
+    )
+
+
 def test_only_namespaces_that_are_shown() -> None:
     found = lines(tuple(listing(index_of(CLUSTER), zone(namespaces=frozenset((b"\5other",))), ORIGIN)))
     assert [line for line in found if ".svc." in line] == ["web.other.svc.cluster.local. 5 A 10.0.0.2"]
@@ -79,12 +99,13 @@ def records(sets: list[RecordSet]) -> set[tuple[Name, int, int, bytes]]:
     return {(each.name, each.rtype, each.ttl, rdata) for each in sets for rdata in each.rdatas}
 
 
-@given(clusters)
-def test_every_set_is_what_the_zone_answers(cluster: Cluster) -> None:
+@given(clusters, st.booleans())
+def test_every_set_is_what_the_zone_answers(cluster: Cluster, imports: bool) -> None:
     index = index_of(cluster)
-    found = list(listing(index, ZONE, ORIGIN))
+    own = replace(ZONE, imports=frozenset((ORIGIN,)) if imports else frozenset())
+    found = list(listing(index, own, ORIGIN))
     for each in found:
-        told = answer(index, ZONE, Query(each.name, each.rtype))
+        told = answer(index, own, Query(each.name, each.rtype))
         assert told is not None
         assert records([each]) == records([one for one in told.answer.answers if one.rtype == each.rtype][:1])
     keys = [(each.name, each.rtype) for each in found]
