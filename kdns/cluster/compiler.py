@@ -26,7 +26,7 @@ class CompileOptions(NamedTuple):
     listed_namespaces: bool = (
         False  # a Namespace that isn't there hides all that is in it, since a selector left it out
     )
-    endpoints: bool = True  # slices count
+    endpoints: bool = True  # slices count; those of imported Services always do
     empty_services: bool = True  # Services with a ClusterIP are there without a ready endpoint, too
 
 
@@ -128,6 +128,9 @@ class Compiler:
         for key in touched.services:
             entry = _service_entry(self.store, key, self._options) if self._shows(key.namespace) else None
             yield zone.service_owner(key.namespace, key.name), entry
+        for key in touched.imports:
+            entry = _import_entry(self.store, key, self._options) if self._shows(key.namespace) else None
+            yield zone.import_owner(key.namespace, key.name), entry
         for namespace in touched.namespaces:
             yield zone.namespace_owner(namespace), zone.NAMESPACE_ENTRY if self._exists(namespace) else None
         if self._options.pods_verified:
@@ -141,6 +144,7 @@ class Compiler:
             not self._options.listed_namespaces
             and (
                 self.store.has_any("services", namespace)
+                or self.store.has_any("serviceimports", namespace)
                 or (self._options.pods_verified and self.store.has_any("pods", namespace))
             )
         )
@@ -167,6 +171,25 @@ def _service_entry(store: Store, key: Key, options: CompileOptions) -> Entry | N
             ports=service.ports,
             slices=slices,
             outside=service.outside,
+        )
+    )
+
+
+def _import_entry(store: Store, key: Key, options: CompileOptions) -> Entry | None:
+    """The entry of an imported Service with its slices; None where it isn't there."""
+    found = store.service_import(key)
+    if found is None:
+        return None
+    slices = tuple(store.imported_slices(key)[:_SLICE_LIMIT])
+    if not (options.empty_services or found.headless or any(map(zone.has_endpoints, slices))):
+        return None
+    return zone.pack_service(
+        zone.Service(
+            Kind.HEADLESS if found.headless else Kind.CLUSTER_IP,
+            v4=b"".join(address for address in found.ips if len(address) == 4),
+            v6=b"".join(address for address in found.ips if len(address) == 16),
+            ports=found.ports,
+            slices=slices,
         )
     )
 

@@ -12,8 +12,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from kdns.dns import names
 from kdns.zone.entry import Port
 
-Resource: TypeAlias = Literal["namespaces", "services", "endpointslices", "pods"]
-RESOURCES: Final[tuple[Resource, ...]] = ("namespaces", "services", "endpointslices", "pods")
+Resource: TypeAlias = Literal["namespaces", "services", "endpointslices", "pods", "serviceimports"]
+RESOURCES: Final[tuple[Resource, ...]] = ("namespaces", "services", "endpointslices", "pods", "serviceimports")
+# Those that an API server may not have, or a role may not allow.
+OPTIONAL: Final[frozenset[Resource]] = frozenset(("pods", "serviceimports"))
 
 
 class Key(NamedTuple):
@@ -60,12 +62,28 @@ class Service(NamedTuple):
         return b""
 
 
+class Import(NamedTuple):
+    """That a slice is of a Service imported from another cluster."""
+
+    service: str  # the label multicluster.kubernetes.io/service-name
+    cluster: str = ""  # the label multicluster.kubernetes.io/source-cluster, in lower case; empty where there is none
+
+
 class EndpointSlice(NamedTuple):
     key: Key
     stamp: Stamp
     service: str  # the label kubernetes.io/service-name, empty where there is none
     packed: bytes  # the ready endpoints, as zone.entry.pack_slice writes them
     not_ready: int = 0  # endpoints left out because they aren't ready
+    imported: Import | None = None  # only where asked for
+
+
+class ServiceImport(NamedTuple):
+    key: Key
+    stamp: Stamp
+    ips: tuple[bytes, ...] = ()  # of the cluster set, 4 or 16 octets each; empty for headless
+    headless: bool = False
+    ports: tuple[Port, ...] = ()
 
 
 class Pod(NamedTuple):
@@ -74,7 +92,7 @@ class Pod(NamedTuple):
     addresses: tuple[bytes, ...] = ()  # status.podIPs, 4 or 16 octets each
 
 
-Object: TypeAlias = Namespace | Service | EndpointSlice | Pod
+Object: TypeAlias = Namespace | Service | EndpointSlice | Pod | ServiceImport
 
 
 class Problem(NamedTuple):

@@ -4,7 +4,7 @@ Fields that no shape names are skipped without becoming values. An object that d
 its shape is read again field by field: what doesn't fit is left out and complained of, the
 rest stays, since one odd field must not take a Service out of the DNS. A null is a field
 that isn't there, as in the API server's own decoder. Says nothing of what values mean.
-Sources: the OpenAPI of v1 and discovery.k8s.io/v1; RFC 8259.
+Sources: the OpenAPI of v1, discovery.k8s.io/v1 and multicluster.x-k8s.io/v1alpha1; RFC 8259.
 """
 
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
@@ -173,7 +173,43 @@ class ZonedTargetedSlice(Shape):
     ports: list[Port] | None = None
 
 
+class ImportedSliceLabels(SliceLabels):
+    imported: str = field(name="multicluster.kubernetes.io/service-name", default="")
+    cluster: str = field(name="multicluster.kubernetes.io/source-cluster", default="")
+
+
+class ImportedSliceMeta(SliceMeta):
+    labels: ImportedSliceLabels = field(default_factory=ImportedSliceLabels)
+
+
+class ImportedSlice(Slice):
+    metadata: ImportedSliceMeta = field(default_factory=ImportedSliceMeta)
+
+
+class ImportedTargetedSlice(TargetedSlice):
+    metadata: ImportedSliceMeta = field(default_factory=ImportedSliceMeta)
+
+
+class ImportedZonedSlice(ZonedSlice):
+    metadata: ImportedSliceMeta = field(default_factory=ImportedSliceMeta)
+
+
+class ImportedZonedTargetedSlice(ZonedTargetedSlice):
+    metadata: ImportedSliceMeta = field(default_factory=ImportedSliceMeta)
+
+
 AnySlice: TypeAlias = Slice | TargetedSlice | ZonedSlice | ZonedTargetedSlice
+
+
+class ServiceImportSpec(Shape):
+    type: str = ""
+    ips: list[str] | None = None
+    ports: list[Port] | None = None
+
+
+class ServiceImport(Shape):
+    metadata: Meta = field(default_factory=Meta)
+    spec: ServiceImportSpec = field(default_factory=ServiceImportSpec)
 
 
 class PodIP(Shape):

@@ -21,7 +21,7 @@ from kdns.cluster.objects import Resource
 
 MAGIC: Final = b"kdnssnap"
 # To be raised with every change of what is written here, of cluster.objects, or of slices as zone.entry packs them.
-FORMAT: Final = 2
+FORMAT: Final = 3
 AGE_LIMIT_S: Final = 24 * 3600
 SIZE_LIMIT_BYTES: Final = 256 << 20  # 10,000 Services of 15 endpoints are 2.7 MB
 # Clocks of machines that share a volume may differ by so much.

@@ -11,7 +11,7 @@ An object lies here as one octet string under its name: 10,000 Services of 15 en
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from types import GenericAlias
-from typing import Any, Final, NamedTuple, get_type_hints
+from typing import Any, Final, NamedTuple, TypeAlias, get_type_hints
 
 import msgspec
 
@@ -29,10 +29,15 @@ from kdns.cluster.objects import (
     Reset,
     Resource,
     Service,
+    ServiceImport,
     Stamp,
     Synced,
 )
 from kdns.cluster.snapshot import Rows
+from kdns.zone.entry import with_cluster
+
+# By namespace and the Service's name: the names of its slices, in alphabetical order.
+_Members: TypeAlias = dict[str, dict[str, tuple[str, ...]]]
 
 
 class Touched(NamedTuple):
@@ -41,29 +46,31 @@ class Touched(NamedTuple):
     services: set[Key]  # Services there are, were, or that slices name
     namespaces: set[str]
     pods: set[tuple[str, bytes]]  # namespace and address
+    imports: set[Key]  # ServiceImports there are, were, or that slices name
 
     def update(self, other: "Touched") -> None:
         """Adds what the other touched."""
         self.services.update(other.services)
         self.namespaces.update(other.namespaces)
         self.pods.update(other.pods)
+        self.imports.update(other.imports)
 
 
 def nothing_touched() -> Touched:
-    """Three empty sets."""
-    return Touched(set(), set(), set())
+    """Four empty sets."""
+    return Touched(set(), set(), set(), set())
 
 
 class Store:
     """The objects of one cluster."""
 
-    __slots__ = ("_digests", "_members", "_pods", "_rows", "_stale", "_synced")
+    __slots__ = ("_digests", "_imported", "_members", "_pods", "_rows", "_stale", "_synced")
 
     def __init__(self) -> None:
         # By resource, namespace and name: all of the object but its key.
         self._rows: dict[Resource, dict[str, dict[str, bytes]]] = {resource: {} for resource in RESOURCES}
-        # By namespace and the Service's name: the names of its slices, in alphabetical order.
-        self._members: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._members: _Members = {}
+        self._imported: _Members = {}  # likewise of ServiceImports
         # By namespace and address: how many pods have it.
         self._pods: dict[str, dict[bytes, int]] = {}
         self._synced: set[Resource] = set()
@@ -98,7 +105,7 @@ class Store:
         for resource in new:
             self._rows[resource], self._digests[resource] = staged._rows[resource], staged._digests[resource]
         if "endpointslices" in new:
-            self._members = staged._members
+            self._members, self._imported = staged._members, staged._imported
         if "pods" in new:
             self._pods = staged._pods
         self._synced.update(new)
@@ -147,6 +154,16 @@ class Store:
         row = self._row("services", key)
         return None if row is None else Service(key, *_READERS["services"].decode(row))
 
+    def service_import(self, key: Key) -> ServiceImport | None:
+        """The ServiceImport; None where there is none."""
+        row = self._row("serviceimports", key)
+        return None if row is None else ServiceImport(key, *_READERS["serviceimports"].decode(row))
+
+    def imported_slices(self, key: Key) -> list[bytes]:
+        """The packed slices, with their clusters, that name the ServiceImport, in the order of the slices' names."""
+        found = self.imported_members(key)
+        return [with_cluster(each.packed, each.imported.cluster.encode()) for each in found if each.imported]
+
     def slices(self, service: Key) -> list[bytes]:
         """The packed slices that name the Service, in the order of the slices' names."""
         members = self._members.get(service.namespace, {}).get(service.name, ())
@@ -157,6 +174,12 @@ class Store:
         """The slices that name the Service, as they were put, in the order of their names."""
         members = self._members.get(service.namespace, {}).get(service.name, ())
         found = (self.get("endpointslices", Key(service.namespace, name)) for name in members)
+        return [each for each in found if isinstance(each, EndpointSlice)]
+
+    def imported_members(self, key: Key) -> list[EndpointSlice]:
+        """The slices that name the ServiceImport, as they were put, in the order of their names."""
+        members = self._imported.get(key.namespace, {}).get(key.name, ())
+        found = (self.get("endpointslices", Key(key.namespace, name)) for name in members)
         return [each for each in found if isinstance(each, EndpointSlice)]
 
     def names(self, resource: Resource, namespace: str) -> list[str]:
@@ -206,7 +229,8 @@ class Store:
         for namespace, services in self._members.items():
             touched.services.update(Key(namespace, name) for name in services)
         touched.namespaces.update(key.name for key in self.keys("namespaces"))
-        touched.namespaces.update(self._rows["services"], self._rows["pods"])
+        touched.imports.update(self.keys("serviceimports"))
+        touched.namespaces.update(self._rows["services"], self._rows["pods"], self._rows["serviceimports"])
         for namespace, addresses in self._pods.items():
             touched.pods.update((namespace, address) for address in addresses)
         return touched
@@ -215,7 +239,8 @@ class Store:
         """All of a namespace that a compiler has an entry of, but for the namespace itself."""
         names = {*self._rows["services"].get(namespace, ()), *self._members.get(namespace, ())}
         pods = {(namespace, address) for address in self._pods.get(namespace, ())}
-        return Touched({Key(namespace, name) for name in names}, set(), pods)
+        imports = {Key(namespace, name) for name in self._rows["serviceimports"].get(namespace, ())}
+        return Touched({Key(namespace, name) for name in names}, set(), pods, imports)
 
     def _row(self, resource: Resource, key: Key) -> bytes | None:
         rows = self._rows[resource].get(key.namespace)
@@ -259,30 +284,17 @@ class Store:
                 touched.services.add(key)
                 if before is None or after is None:
                     touched.namespaces.add(key.namespace)
+            case ServiceImport(key):
+                touched.imports.add(key)
+                if before is None or after is None:
+                    touched.namespaces.add(key.namespace)
             case EndpointSlice(key):
-                self._rejoin(key, _service_of(before), _service_of(after), touched)
+                _rejoin(self._members, key, _service_of(before), _service_of(after), touched.services)
+                _rejoin(self._imported, key, _import_of(before), _import_of(after), touched.imports)
             case Pod(key):
                 self._recount(key.namespace, _addresses_of(before), _addresses_of(after), touched)
                 if before is None or after is None:
                     touched.namespaces.add(key.namespace)
-
-    def _rejoin(self, key: Key, before: str, after: str, touched: Touched) -> None:
-        """Moves a slice from one Service to another, both by name or empty, or only touches the one it stays with."""
-        touched.services.update(Key(key.namespace, service) for service in (before, after) if service)
-        if before == after:
-            return
-        services = self._members.setdefault(key.namespace, {})
-        if before:
-            at = bisect_left(services[before], key.name)
-            services[before] = services[before][:at] + services[before][at + 1 :]
-            if not services[before]:
-                del services[before]
-        if after:
-            members = services.get(after, ())
-            at = bisect_left(members, key.name)
-            services[after] = (*members[:at], key.name, *members[at:])
-        if not services:
-            del self._members[key.namespace]
 
     def _recount(self, namespace: str, before: set[bytes], after: set[bytes], touched: Touched) -> None:
         counts = self._pods.setdefault(namespace, {})
@@ -295,8 +307,31 @@ class Store:
             del self._pods[namespace]
 
 
+def _rejoin(members: _Members, key: Key, before: str, after: str, touched: set[Key]) -> None:
+    """Moves a slice from one Service to another, both by name or empty, or only touches the one it stays with."""
+    touched.update(Key(key.namespace, service) for service in (before, after) if service)
+    if before == after:
+        return
+    services = members.setdefault(key.namespace, {})
+    if before:
+        at = bisect_left(services[before], key.name)
+        services[before] = services[before][:at] + services[before][at + 1 :]
+        if not services[before]:
+            del services[before]
+    if after:
+        found = services.get(after, ())
+        at = bisect_left(found, key.name)
+        services[after] = (*found[:at], key.name, *found[at:])
+    if not services:
+        del members[key.namespace]
+
+
 def _service_of(slice_: Object | None) -> str:
     return slice_.service if isinstance(slice_, EndpointSlice) else ""
+
+
+def _import_of(slice_: Object | None) -> str:
+    return slice_.imported.service if isinstance(slice_, EndpointSlice) and slice_.imported else ""
 
 
 def _addresses_of(pod: Object | None) -> set[bytes]:
@@ -322,6 +357,7 @@ _KINDS: Final[dict[Resource, Any]] = {
     "services": Service,
     "endpointslices": EndpointSlice,
     "pods": Pod,
+    "serviceimports": ServiceImport,
 }
 
 

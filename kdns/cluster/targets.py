@@ -34,6 +34,7 @@ _APIS: Final[dict[Resource, _Api]] = {
     "services": _Api("", "/api/v1"),
     "endpointslices": _Api("discovery.k8s.io", "/apis/discovery.k8s.io/v1"),
     "pods": _Api("", "/api/v1"),
+    "serviceimports": _Api("multicluster.x-k8s.io", "/apis/multicluster.x-k8s.io/v1alpha1"),
 }
 
 

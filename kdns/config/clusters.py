@@ -1,6 +1,6 @@
 """Clusters: what all kubernetes directives of a Corefile want of the one cluster that is read for them.
 
-Which names a zone shows is each directive's own: its zones, namespaces, ttl, pods, fallthrough, zonal. What exists at all,
+Which names a zone shows is each directive's own: its zones, namespaces, ttl, pods, fallthrough, zonal, multicluster. What exists at all,
 and where the cluster is, all of them have to say alike, since it is read once.
 """
 
@@ -62,6 +62,7 @@ def reading_of(every: Sequence[Kubernetes], *, outside: bool = False, clients: b
         endpoint_pod_names=first.endpoint_pod_names,
         topology=any(each.zonal for each in every),
         outside=outside,
+        imports=any(each.multicluster for each in every),
         labels=first.labels,
         namespace_labels=first.namespace_labels,
     )

@@ -68,6 +68,7 @@ class ReadSettings:
     endpoint_pod_names: bool = False  # endpoints without a hostname have the name of their pod
     topology: bool = False  # the topology zones of endpoints
     outside: bool = False  # where Services are reached from outside the cluster
+    imports: bool = False  # the Services imported from other clusters
     labels: Selector = ()  # that Services, EndpointSlices and Pods have to have
     namespace_labels: Selector = ()  # that Namespaces have to have, or nothing in them exists
 

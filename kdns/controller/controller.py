@@ -149,7 +149,7 @@ class Controller:
         lines = serving_lines(
             [Served(service, store.slices(service.key)) for service in services],
             origin=next(
-                each.zones[0] for block in self.crew.settings.servers.blocks for each in block.each(KubernetesSettings)
+                each.home for block in self.crew.settings.servers.blocks for each in block.each(KubernetesSettings)
             ),
             listen=self.crew.settings.servers.listeners[0].address,
             made_up=self.feed.source.made_up,

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import structlog
 
 from kdns.cluster.compiler import REQUIRED, Compiler
-from kdns.cluster.objects import Delta, EndpointSlice, Key, Problem, Put, Resource
+from kdns.cluster.objects import OPTIONAL, Delta, EndpointSlice, Key, Problem, Put, Resource
 from kdns.config.clusters import reading_of
 from kdns.config.directives.autopath import Autopath
 from kdns.config.directives.k8s_external import K8sExternal
@@ -85,7 +85,7 @@ class Feed:
         """
         self.wish: Final = wish
         demand = demand_of(wish.reading)
-        self.required: Final = frozenset(demand.required)  # resources without which nothing is published
+        self.required: Final = frozenset(demand.required) - OPTIONAL  # resources that have to be current
         self.compiler: Final = Compiler(demand.compile, demand.required)
         self.source: Final = self._make_source(wish.source, demand)
         self._publish = publish
@@ -179,7 +179,7 @@ class Feed:
             return ApiSource(
                 source,
                 resources=demand.resources,
-                optional=frozenset(("pods",)),
+                optional=OPTIONAL,
                 decode_options=demand.decode,
                 stamp=self.compiler.store.stamp,
                 keys=self.compiler.store.keys,

@@ -16,7 +16,7 @@ from random import SystemRandom
 from typing import Final, NamedTuple
 
 from kdns.cluster.compiler import Compiler
-from kdns.cluster.objects import Key, Resource
+from kdns.cluster.objects import OPTIONAL, Key, Resource
 from kdns.cluster.snapshot import REASONS, Header, Origin, Rows, SnapshotError
 from kdns.config.settings import ClusterSource, SnapshotSettings
 from kdns.ops import metrics
@@ -101,7 +101,8 @@ class LastKnown:
         """Why the snapshot is needed; None while the API server may still come first."""
         store, required = self._feeding.compiler.store, self._feeding.demand.required
         status = self._feeding.status()
-        if trouble := next((trouble for each in required if (trouble := status[each].trouble)), None):
+        waited_for = (status[each] for each in required if not status[each].synced)
+        if trouble := next((each.trouble for each in waited_for if each.trouble), None):
             return trouble
         speaks = any(store.synced(resource) for resource in required)
         if waited_s < (_SLOW_S if speaks else _SILENT_S):
@@ -145,7 +146,7 @@ class LastKnown:
         if not compiler.synced or compiler.stale:
             return None
         status = self._feeding.status()
-        ages = [status[resource].age_s for resource in demand.required]
+        ages = [status[resource].age_s for resource in demand.required if resource not in OPTIONAL]
         age_s = max((age for age in ages if age is not None), default=0.0)
         store = compiler.store
         listed = [resource for resource in demand.resources if store.synced(resource)]

@@ -47,6 +47,11 @@ class Below(NamedTuple):
     is_primary: bool
     labels: tuple[str, ...]  # left of the origin
 
+    @property
+    def is_import(self) -> bool:
+        """Whether the Services there are those that other clusters export."""
+        return self.is_primary and self.zone.is_import(names.from_text(self.origin))
+
 
 def below(zone: Zone, name: Name) -> Below:
     """The place of a folded name in the zone, which it is in."""

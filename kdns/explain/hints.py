@@ -108,6 +108,8 @@ def _of_svc(denied: Denied) -> Hints:
         return Hints("a namespace has no records of its own") if exists else _no_namespace(denied, namespace, "")
     service = labels[-3]
     entry = evidence.index.entries.get(owner_of(denied.place))
+    if denied.place.is_import:
+        return _of_import(denied, Key(namespace, service), exists=entry is not None)
     if entry is None:
         return _no_namespace(denied, namespace, service) if not exists else _no_service(denied, Key(namespace, service))
     kind = entries.kind_of(entry)
@@ -121,6 +123,15 @@ def _of_svc(denied: Denied) -> Hints:
     if all(reply.rcode == "NOERROR" for reply in denied.replies):
         return _no_data(denied, key, kind)
     return _below_service(denied, key, kind)
+
+
+def _of_import(denied: Denied, key: Key, *, exists: bool) -> Hints:
+    """In a zone of multicluster, which has no Services of this cluster."""
+    if exists:
+        return Hints(f"ServiceImport {_named(key)} is there, and has no such name below it or no such records")
+    freshness = next((each for each in denied.evidence.freshness.resources if each.name == "serviceimports"), None)
+    trouble = f": {freshness.trouble}" if freshness is not None and freshness.trouble else ""
+    return Hints(f"there is no ServiceImport {_named(key)}{trouble}")
 
 
 _HIDDEN: Final = Reason(code="hidden", text="the option namespaces of the directive kubernetes says which are shown")

@@ -18,6 +18,7 @@ _KINDS: Final[dict[Resource, str]] = {
     "services": "Service",
     "endpointslices": "EndpointSlice",
     "pods": "Pod",
+    "serviceimports": "ServiceImport",
 }
 
 # By the entry's kind and the number of labels left of svc, as zone.schema has it.
@@ -29,6 +30,11 @@ RULES: Final[dict[tuple[Kind, int], str]] = {
     (Kind.HEADLESS, 3): "an endpoint's name below its Service: its hostname, else its address in dashes",
     (Kind.HEADLESS, 4): "a port's name, _port._protocol, has all ready endpoints with that port",
     (Kind.EXTERNAL_NAME, 2): "an ExternalName is an alias (CNAME) of the name that it holds",
+}
+_IMPORTED: Final[dict[int, str]] = {
+    2: "an imported Service's name has the addresses of its ServiceImport, or of all ready endpoints if that is headless",
+    3: "an endpoint that names no cluster, by its hostname or its address in dashes",
+    4: "an endpoint of one cluster, HOST.CLUSTER, or a port's name, _port._protocol",
 }
 _ZONAL: Final = "a topology zone's name has the ready endpoints in that zone"
 _POD: Final = "a pod's name has the address in it, in the mode pods {mode}"
@@ -55,6 +61,8 @@ def rule(evidence: Evidence, place: Below) -> str:
         return ""
     entry = evidence.index.entries.get(owner_of(place))
     depth = len(place.labels) - 1
+    if entry is not None and place.is_import:
+        return _IMPORTED.get(depth, "")
     if entry is not None and place.zone.zonal and depth > 2 and place.labels[-4] == "_zone":
         return _ZONAL
     return RULES.get((entries.kind_of(entry), depth), "") if entry is not None else ""
@@ -62,6 +70,8 @@ def rule(evidence: Evidence, place: Below) -> str:
 
 def owner_of(place: Below) -> Owner:
     """The owner of a name below svc with at least two labels before that."""
+    if place.is_import:
+        return entries.import_owner(place.labels[-2], place.labels[-3])
     return entries.service_owner(place.labels[-2], place.labels[-3])
 
 
@@ -78,6 +88,8 @@ def _behind(evidence: Evidence, owner: Owner, answers: frozenset[bytes]) -> Iter
         yield from service_objects(evidence, key_of(owner), answers)
         return
     tag, rest = owner[:1], owner[1:]
+    if entries.is_import(owner):
+        yield from _imported(evidence, key_of(Owner(rest)), answers)
     if tag == entries.address_owner(b"")[:1]:
         for service in evidence.index.owners_at(rest):
             yield from service_objects(evidence, key_of(service), frozenset((rest,)))
@@ -108,6 +120,14 @@ def service_objects(evidence: Evidence, key: Key, answers: frozenset[bytes]) -> 
             endpoints=endpoints,
             not_ready=part.not_ready,
         )
+
+
+def _imported(evidence: Evidence, key: Key, answers: frozenset[bytes]) -> Iterator[Object]:
+    """The ServiceImport and the slices of other clusters that name it."""
+    yield from _plain(evidence, "serviceimports", key)
+    for part in evidence.store.imported_members(key):
+        endpoints = _endpoints(part, answers)
+        yield _object(evidence, "endpointslices", part.key, part.stamp, endpoints=endpoints, not_ready=part.not_ready)
 
 
 def _service_says(service: Service) -> str:

@@ -4,13 +4,15 @@ One place where the settings become what sources, decoding and compiler each tak
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kdns.cluster.compiler import CompileOptions
 from kdns.cluster.decode import DecodeOptions
 from kdns.cluster.objects import Resource
-from kdns.cluster.selection import Selector
+from kdns.cluster.selection import Requirement, Selector
 from kdns.config.settings import ReadSettings
+
+IS_IMPORTED: Final[Requirement] = ("multicluster.kubernetes.io/service-name", "Exists", ())
 
 
 class Demand(NamedTuple):
@@ -24,18 +26,34 @@ class Demand(NamedTuple):
 
 
 def demand_of(reading: ReadSettings) -> Demand:
-    """The demand of these settings. Pods are never waited for: a role may not allow them."""
+    """The demand of these settings. Pods are never waited for: a role may not allow them.
+
+    ServiceImports are, so that no name is denied too early; where there are none to be had, they count as seen.
+    """
     required: tuple[Resource, ...] = ("namespaces", "services")
-    if reading.endpoints:
+    if reading.endpoints or reading.imports:
         required += ("endpointslices",)
+    if reading.imports:
+        required += ("serviceimports",)
     resources: tuple[Resource, ...] = (*required, "pods") if reading.pods else required
     # Selected by the Namespace's own labels, all others by theirs, as CoreDNS does.
-    selectors = {each: reading.namespace_labels if each == "namespaces" else reading.labels for each in resources}
+    selectors: dict[Resource, Selector] = {
+        each: reading.namespace_labels if each == "namespaces" else reading.labels for each in resources
+    }
+    if reading.imports:
+        selectors["serviceimports"] = ()  # made by a controller, with no labels of the operator's
+    if reading.imports and not reading.endpoints:
+        selectors["endpointslices"] = (*reading.labels, IS_IMPORTED)
     return Demand(
         resources,
         required,
         {resource: selector for resource, selector in selectors.items() if selector},
-        DecodeOptions(endpoint_pod_names=reading.endpoint_pod_names, zones=reading.topology, outside=reading.outside),
+        DecodeOptions(
+            endpoint_pod_names=reading.endpoint_pod_names,
+            zones=reading.topology,
+            outside=reading.outside,
+            imports=reading.imports,
+        ),
         CompileOptions(
             pods_verified=reading.pods,
             listed_namespaces=bool(reading.namespace_labels),

@@ -34,12 +34,13 @@ _LOOK_S: Final = 0.1
 _STILL_S: Final = 0.02
 _STILL_TRIES: Final = 50  # then a file that never stands still is read as it is
 
-_GROUPS: Final = {"EndpointSlice": "discovery.k8s.io", "StatefulSet": "apps"}
+_GROUPS: Final = {"EndpointSlice": "discovery.k8s.io", "StatefulSet": "apps", "ServiceImport": "multicluster.x-k8s.io"}
 _RESOURCES: Final[dict[str, Resource]] = {
     "Namespace": "namespaces",
     "Service": "services",
     "EndpointSlice": "endpointslices",
     "Pod": "pods",
+    "ServiceImport": "serviceimports",
 }
 # What problems of a kind are problems of: those that are something else by the time they are served, too.
 _PROBLEMS_OF: Final[dict[str, Resource]] = {**_RESOURCES, "Endpoints": "endpointslices", "StatefulSet": "pods"}
@@ -80,7 +81,8 @@ class ManifestSource:
         self._said: set[Any] = set()  # problems and the like of the last load, so that each is told once
         self._fresh_s: float | None = None  # when the files were last seen to be what is served
         self._trouble: str | None = None
-        self._counters: dict[Resource, Counters] = {name: Counters() for name in RESOURCES}
+        self._resources = tuple(each for each in RESOURCES if each != "serviceimports" or decode_options.imports)
+        self._counters: dict[Resource, Counters] = {name: Counters() for name in self._resources}
         self.made_up: frozenset[bytes] = frozenset()  # the addresses among those served that no file gives
         self.failures = 0  # changes that couldn't be taken
 
@@ -104,7 +106,7 @@ class ManifestSource:
         """How far each resource is: all alike but for their problems, since they come together."""
         synced = self._fresh_s is not None
         age_s = None if self._fresh_s is None else asyncio.get_running_loop().time() - self._fresh_s
-        return {name: ResourceStatus(synced, age_s, self._trouble, self._counters[name]) for name in RESOURCES}
+        return {name: ResourceStatus(synced, age_s, self._trouble, self._counters[name]) for name in self._resources}
 
     def counts(self) -> dict[tuple[str, tuple[str, ...]], float]:
         """Nobody is asked."""
@@ -132,7 +134,7 @@ class ManifestSource:
         self._read, self._served, self.made_up = read, seen, loaded.made_up
         self._tell(loaded, len(read))
         self._is_current()
-        self._emit([delta for name in RESOURCES for delta in (Reset(name, loaded.objects[name]), Synced(name))])
+        self._emit([delta for name in self._resources for delta in (Reset(name, loaded.objects[name]), Synced(name))])
 
     def _documents(self, path: str, stamp: files.Stamp) -> tuple[files.Stamp, list[Document]]:
         known = self._read.get(path)
@@ -151,7 +153,7 @@ class ManifestSource:
                 self._log.warning("manifest_object_twice", **names, ignored=old.place, used=new.place)
         self._said = said
         ignored = " ".join(f"{kind}={number}" for kind, number in sorted(loaded.ignored.items()))
-        sizes = {name: len(loaded.objects[name]) for name in RESOURCES}
+        sizes = {name: len(loaded.objects[name]) for name in self._resources}
         self._log.info("manifests_read", files=count, **sizes, made_up=len(loaded.made_up), ignored=ignored or "none")
 
     def _is_current(self) -> None:
@@ -171,7 +173,7 @@ class ManifestSource:
 
 def assemble(read: list[Document], options: DecodeOptions, selectors: Mapping[Resource, Selector] = _ALL) -> Loaded:
     """The objects that the documents say, and that a cluster would have added, as far as selectors take them."""
-    gathered = _gathered(read)
+    gathered = _gathered(read, imports=options.imports)
     completed = complete(tuple(gathered.found.values()))
     taken = tuple(each for each in completed.objects if _is_taken(each, selectors))
     objects, problems = _decoded(taken, options)
@@ -188,7 +190,7 @@ def assemble(read: list[Document], options: DecodeOptions, selectors: Mapping[Re
 
 def written(read: list[Document]) -> tuple[Found, ...]:
     """The objects as the documents have them, with all that a cluster would have added."""
-    return complete(tuple(_gathered(read).found.values())).objects
+    return complete(tuple(_gathered(read, imports=False).found.values())).objects
 
 
 class _Gathered(NamedTuple):
@@ -200,7 +202,7 @@ class _Gathered(NamedTuple):
     mentioned: set[str]  # namespaces
 
 
-def _gathered(read: list[Document]) -> _Gathered:
+def _gathered(read: list[Document], *, imports: bool) -> _Gathered:
     found: dict[tuple[str, Key], Found] = {}
     twice: list[tuple[Found, Found]] = []
     ignored: Counter[str] = Counter()
@@ -210,7 +212,7 @@ def _gathered(read: list[Document]) -> _Gathered:
         if namespace:
             mentioned.add(namespace)
         kind = _kind(document.value)
-        if kind not in KINDS:
+        if kind not in KINDS or (kind == "ServiceImport" and not imports):
             ignored[kind] += 1
             continue
         new = _found(kind, document, namespace)

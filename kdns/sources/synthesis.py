@@ -15,7 +15,7 @@ from kdns.cluster.objects import Key, Problem
 from kdns.sources.made_up import PODS, SERVICES, Pair, make_up
 
 # What is read here; of these, what decode reads goes on to it.
-KINDS: Final = ("Namespace", "Service", "EndpointSlice", "Endpoints", "Pod", "StatefulSet")
+KINDS: Final = ("Namespace", "Service", "EndpointSlice", "Endpoints", "Pod", "StatefulSet", "ServiceImport")
 
 _FAMILIES: Final = ("IPv4", "IPv6")
 _DUAL: Final = frozenset(("PreferDualStack", "RequireDualStack"))
@@ -36,7 +36,7 @@ class Found(NamedTuple):
 class Completed(NamedTuple):
     """The objects that DNS reads, and what of them was made up."""
 
-    objects: tuple[Found, ...]  # Namespaces, Services, EndpointSlices and Pods
+    objects: tuple[Found, ...]  # Namespaces, Services, EndpointSlices, Pods and ServiceImports
     made_up: frozenset[bytes]  # addresses, 4 or 16 octets each
     problems: tuple[Problem, ...]
 
@@ -84,7 +84,7 @@ def complete(found: Sequence[Found]) -> Completed:
     covered.update(endpoints.key for endpoints in by_kind["Endpoints"])
     slices += _of_pods((service for service in by_kind["Service"] if service.key not in covered), pods)
     services = [_with_addresses(service, cluster_ips.get(service.key)) for service in by_kind["Service"]]
-    objects = (*by_kind["Namespace"], *services, *slices, *(pod.found for pod in pods))
+    objects = (*by_kind["Namespace"], *services, *slices, *(pod.found for pod in pods), *by_kind["ServiceImport"])
     made_up = _packed(text for made in (cluster_ips, pod_ips) for texts in made.values() for text in texts)
     return Completed(objects, made_up, tuple(problems))
 

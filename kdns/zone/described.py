@@ -27,12 +27,16 @@ class Description(Protocol):
     def namespaces(self) -> tuple[str, ...]: ...
     @property
     def zonal(self) -> bool: ...
+    @property
+    def home(self) -> Name: ...
+    @property
+    def imports(self) -> tuple[Name, ...]: ...
 
 
 def zone_of(settings: Description, addresses: tuple[bytes, ...]) -> Zone:
     """The zone that a directive describes; addresses are the server's own, 4 or 16 octets, for NS and ns.dns."""
     return Zone(
-        origins=settings.origins,
+        origins=tuple(dict.fromkeys((settings.home, *settings.origins))),
         reverse=settings.reverse,
         fallthrough=settings.fallthrough,
         ttl=settings.ttl_s,
@@ -40,6 +44,7 @@ def zone_of(settings: Description, addresses: tuple[bytes, ...]) -> Zone:
         addresses=addresses,
         namespaces=frozenset(map(label, settings.namespaces)),
         zonal=settings.zonal,
+        imports=frozenset(settings.imports),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from kdns.dns.records import Answer
 from kdns.zone import headless, ports, services
-from kdns.zone.entry import Entry, Kind, Owner
+from kdns.zone.entry import Entry, Kind, Owner, Port
 from kdns.zone.terms import NODATA, Asked, Family
 
 
@@ -37,7 +37,7 @@ def at_two(entry: Entry, owner: Owner, asked: Asked) -> Answer | None:
     return headless.at_host(entry, owner, asked, right)
 
 
-def _ports(entry: Entry) -> tuple[ports.Port, ...]:
+def _ports(entry: Entry) -> tuple[Port, ...]:
     if entry[0] == Kind.CLUSTER_IP:
         return services.ports_of(entry)
     return tuple(port for part in headless.slices_of(entry) for port in part.ports)

@@ -13,6 +13,7 @@ from kdns.cluster.objects import (
     Delta,
     Drop,
     EndpointSlice,
+    Import,
     Key,
     Namespace,
     Object,
@@ -21,6 +22,7 @@ from kdns.cluster.objects import (
     Reset,
     Resource,
     Service,
+    ServiceImport,
     Stamp,
     Synced,
 )
@@ -56,10 +58,14 @@ packed = st.sampled_from(
         for name in (b"", b"h")
     ]
 )
+imports = st.sampled_from((None, None, Import("a", "east"), Import("b", "west"), Import("a")))
 objects: dict[Resource, st.SearchStrategy[Object]] = {
     "namespaces": made(Namespace, namespace_keys, stamps, labels),
     "services": made(Service, keys, stamps, addresses, st.booleans(), external_names, ports, labels, outsides),
-    "endpointslices": made(EndpointSlice, keys, stamps, st.sampled_from(("", "a", "b")), packed, st.integers(0, 3)),
+    "endpointslices": made(
+        EndpointSlice, keys, stamps, st.sampled_from(("", "a", "b")), packed, st.integers(0, 3), imports
+    ),
+    "serviceimports": made(ServiceImport, keys, stamps, addresses, st.booleans(), ports),
     "pods": made(Pod, keys, stamps, addresses),
 }
 

@@ -18,6 +18,7 @@ from kdns.cluster.objects import (
     Put,
     Reset,
     Service,
+    ServiceImport,
     Stamp,
     Synced,
 )
@@ -73,7 +74,7 @@ def expected(there: Objects, options: CompileOptions) -> dict[Owner, Entry]:
     spaces = {key.name for key in there["namespaces"]}
     shown = set(spaces)
     if not options.listed_namespaces:
-        spaces |= {key.namespace for key in there["services"]}
+        spaces |= {key.namespace for resource in ("services", "serviceimports") for key in there[resource]}
         spaces |= {key.namespace for key in there["pods"]} if options.pods_verified else set()
         shown |= {key.namespace for resource in RESOURCES for key in there[resource]}
     entries = {namespace_owner(space): NAMESPACE_ENTRY for space in spaces}
@@ -81,12 +82,30 @@ def expected(there: Objects, options: CompileOptions) -> dict[Owner, Entry]:
     if options.pods_verified:
         entries |= {pod_owner(pod.key.namespace, address): POD_ENTRY for pod in pods for address in pod.addresses}
     slices = [each for _, each in sorted(there["endpointslices"].items()) if isinstance(each, EndpointSlice)]
+    entries |= expected_imports(there, slices, shown, options)
     slices = [each for each in slices if each.service and options.endpoints]
     for key in {*there["services"], *(Key(each.key.namespace, each.service) for each in slices)}:
         own = tuple(each.packed for each in slices if (each.key.namespace, each.service) == key)
         made = expected_service(there["services"].get(key), own, options)
         if made is not None and key.namespace in shown:
             entries[zone.service_owner(key.namespace, key.name)] = zone.pack_service(made)
+    return entries
+
+
+def expected_imports(
+    there: Objects, slices: list[EndpointSlice], shown: set[str], options: CompileOptions
+) -> dict[Owner, Entry]:
+    entries = {}
+    for (space, name), found in there["serviceimports"].items():
+        assert isinstance(found, ServiceImport)
+        own = [each for each in slices if each.imported and (each.key.namespace, each.imported[0]) == (space, name)]
+        packed = tuple(zone.with_cluster(each.packed, each.imported[1].encode()) for each in own if each.imported)
+        v4, v6 = (b"".join(ip for ip in found.ips if len(ip) == size) for size in (4, 16))
+        is_empty = not any(zone.unpack_slice(each)[2] for each in packed)
+        if space in shown and (found.headless or options.empty_services or not is_empty):
+            kind = Kind.HEADLESS if found.headless else Kind.CLUSTER_IP
+            made = zone.Service(kind, v4, v6, ports=found.ports, slices=packed)
+            entries[zone.import_owner(space, name)] = zone.pack_service(made)
     return entries
 
 
@@ -287,7 +306,8 @@ def test_address_of_two_pods_is_there_until_both_are_gone() -> None:
 def test_every_resource_can_be_required() -> None:
     compiler = Compiler(VERIFIED, required=RESOURCES)
     assert compiler.apply(ALL_SYNCED, now=1) is None
-    assert compiler.apply([Synced("pods")], now=1) is not None
+    assert compiler.apply([Synced("pods")], now=1) is None
+    assert compiler.apply([Synced("serviceimports")], now=1) is not None
 
 
 # What options leave out

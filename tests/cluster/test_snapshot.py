@@ -7,13 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdns.cluster import snapshot
-from kdns.cluster.objects import RESOURCES, EndpointSlice, Key, Namespace, Object, Pod, Put, Resource, Service, Stamp
+from kdns.cluster.objects import (
+    RESOURCES,
+    EndpointSlice,
+    Import,
+    Key,
+    Namespace,
+    Object,
+    Pod,
+    Put,
+    Resource,
+    Service,
+    ServiceImport,
+    Stamp,
+)
 from kdns.cluster.snapshot import Header, Origin, Reader, Rows, SnapshotError, check, write
 from kdns.cluster.store import Store
 from kdns.zone.entry import Port, pack_zoned
 
 ORIGIN = Origin("https://10.96.0.1:443", "all")
-resources = st.sampled_from(["namespaces", "services", "endpointslices", "pods"])
+resources = st.sampled_from(["namespaces", "services", "endpointslices", "pods", "serviceimports"])
 texts = st.text(max_size=5)
 # Of the largest not even two go into a part.
 contents = st.binary(max_size=9) | st.integers(30_000, 70_000).map(bytes)
@@ -79,7 +92,7 @@ def test_nothing_can_be_missing_at_the_end_or_stand_behind_it(rows: Rows, data: 
             read(wrong)
 
 
-@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda octets: b"kdnssnap\0\2" + octets))
+@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda octets: b"kdnssnap\0\3" + octets))
 def test_any_other_octets_are_no_snapshot(octets: bytes) -> None:
     with pytest.raises(SnapshotError):
         read(octets)
@@ -108,17 +121,17 @@ def test_a_header_that_counts_wrongly_is_found() -> None:
 def test_a_later_format_is_told_from_damage() -> None:
     octets = octets_of(SOME)
     with pytest.raises(SnapshotError) as error:
-        read(octets[:8] + b"\0\3" + octets[10:])
-    assert (error.value.reason, str(error.value)) == ("format", "found format 3 of snapshots, expected 2")
+        read(octets[:8] + b"\0\4" + octets[10:])
+    assert (error.value.reason, str(error.value)) == ("format", "found format 4 of snapshots, expected 3")
 
 
 def test_a_part_larger_than_any_is_not_waited_for() -> None:
     with pytest.raises(SnapshotError, match="found a part of 4294967295 octets"):
-        read(b"kdnssnap\0\2\xff\xff\xff\xff")
+        read(b"kdnssnap\0\3\xff\xff\xff\xff")
 
 
 def test_what_is_no_text_is_damage_even_where_the_digest_is_right() -> None:
-    start = b"kdnssnap\0\2\0\0\0\2\x92\xa3"
+    start = b"kdnssnap\0\3\0\0\0\2\x92\xa3"
     with pytest.raises(SnapshotError, match="can't be read"):
         read(start + hashlib.blake2b(start, digest_size=16).digest())
 
@@ -153,8 +166,16 @@ PORTS = (Port(80, b"http", b"tcp"),)
 EVERY: tuple[Object, ...] = (
     Namespace(Key("", "shop"), Stamp("u1", "1"), (("team", "a"),)),
     Service(Key("shop", "web"), Stamp("u2", "2"), (bytes(4),), False, "", PORTS, (("app", "web"),)),
-    EndpointSlice(Key("shop", "web-1"), Stamp("u3", "3"), "web", pack_zoned(4, PORTS, [(bytes(4), b"a", b"z")]), 1),
+    EndpointSlice(
+        Key("shop", "web-1"),
+        Stamp("u3", "3"),
+        "web",
+        pack_zoned(4, PORTS, [(bytes(4), b"a", b"z")]),
+        1,
+        Import("web", "east"),
+    ),
     Pod(Key("shop", "pod"), Stamp("u4", "4"), (bytes(4), bytes(16))),
+    ServiceImport(Key("shop", "web"), Stamp("u5", "5"), (bytes(4),), False, PORTS),
 )
 
 
@@ -165,4 +186,4 @@ def test_octets_are_laid_out_as_the_format_says() -> None:
         store.apply(Put(resource, each))
     rows = store.rows(RESOURCES)
     digest = hashlib.blake2b(b"".join(write(header(rows), rows)), digest_size=8).hexdigest()
-    assert (snapshot.FORMAT, digest) == (2, "f38929460c0252ac")
+    assert (snapshot.FORMAT, digest) == (3, "742d5ac2825318bb")

@@ -10,6 +10,7 @@ from kdns.cluster.objects import (
     Delta,
     Drop,
     EndpointSlice,
+    Import,
     Key,
     Namespace,
     Pod,
@@ -20,13 +21,13 @@ from kdns.cluster.objects import (
     Synced,
 )
 from kdns.cluster.store import Store, Touched
-from kdns.zone.entry import pack_slice
+from kdns.zone.entry import pack_slice, with_cluster
 from tests.cluster.histories import ADDRESSES, after, from_nothing, histories
 
 WEB = Key("shop", "web")
 STAMP = Stamp("u", "1")
 ONE, TWO = (pack_slice(4, (), [(address, b"")]) for address in ADDRESSES[:2])
-NOTHING = Touched(set(), set(), set())
+NOTHING = Touched(set(), set(), set(), set())
 
 
 def store_of(*deltas: Delta) -> Store:
@@ -66,6 +67,12 @@ def test_slices_and_pods_are_joined_as_a_search_would_find_them(history: list[De
     for service in {Key(each.key.namespace, each.service) for each in slices}:
         mine = [each.packed for each in slices if (each.key.namespace, each.service) == service] if service.name else []
         assert store.slices(service) == mine
+    for key in {Key(each.key.namespace, each.imported.service) for each in slices if each.imported}:
+        assert store.imported_slices(key) == [
+            with_cluster(each.packed, each.imported.cluster.encode())
+            for each in slices
+            if each.imported and (each.key.namespace, each.imported.service) == key
+        ]
     pods = [each for each in there["pods"].values() if isinstance(each, Pod)]
     counts = Counter((each.key.namespace, address) for each in pods for address in each.addresses)
     assert all(store.pods_at(*where) == count for where, count in counts.items())
@@ -79,6 +86,7 @@ def seen(store: Store) -> object:
         everything,
         {key: (store.service(key), store.slices(key)) for key in everything.services},
         {where: store.pods_at(*where) for where in everything.pods},
+        {key: (store.service_import(key), store.imported_slices(key)) for key in everything.imports},
     )
 
 
@@ -90,6 +98,7 @@ def test_what_is_in_a_namespace_is_what_there_is_of_it_in_everything(history: li
         within = store.within(namespace)
         assert within.services == {key for key in everything.services if key.namespace == namespace}
         assert within.pods == {pod for pod in everything.pods if pod[0] == namespace}
+        assert within.imports == {key for key in everything.imports if key.namespace == namespace}
         assert within.namespaces == set()
 
 
@@ -111,8 +120,18 @@ def test_slices_join_a_service_by_label_before_it_comes_and_after_it_goes() -> N
 
 def test_slice_whose_label_changed_leaves_one_service_and_joins_another_in_one_step() -> None:
     store = store_of(slice_of("s", "web"))
-    assert store.apply(slice_of("s", "other")) == Touched({WEB, Key("shop", "other")}, set(), set())
+    assert store.apply(slice_of("s", "other")) == Touched({WEB, Key("shop", "other")}, set(), set(), set())
     assert (store.slices(WEB), store.slices(Key("shop", "other"))) == ([], [ONE])
+
+
+def test_a_slice_joins_the_import_and_the_service_that_it_names() -> None:
+    both = EndpointSlice(Key("shop", "s"), STAMP, "derived", ONE, imported=Import("web", "east"))
+    store = store_of(Put("endpointslices", both))
+    assert (store.slices(Key("shop", "derived")), store.slices(WEB)) == ([ONE], [])
+    assert store.imported_slices(WEB) == [with_cluster(ONE, b"east")]
+    moved = both._replace(imported=Import("other", "east"))
+    assert store.apply(Put("endpointslices", moved)).imports == {WEB, Key("shop", "other")}
+    assert store.imported_slices(WEB) == []
 
 
 def test_slice_without_label_belongs_nowhere() -> None:
@@ -137,15 +156,15 @@ def test_the_same_again_touches_nothing() -> None:
 
 def test_only_the_first_and_last_sight_of_a_service_touches_its_namespace() -> None:
     store = Store()
-    assert store.apply(Put("services", Service(WEB, STAMP))) == Touched({WEB}, {"shop"}, set())
-    assert store.apply(Put("services", Service(WEB, STAMP, headless=True))) == Touched({WEB}, set(), set())
-    assert store.apply(Drop("services", WEB)) == Touched({WEB}, {"shop"}, set())
+    assert store.apply(Put("services", Service(WEB, STAMP))) == Touched({WEB}, {"shop"}, set(), set())
+    assert store.apply(Put("services", Service(WEB, STAMP, headless=True))) == Touched({WEB}, set(), set(), set())
+    assert store.apply(Drop("services", WEB)) == Touched({WEB}, {"shop"}, set(), set())
     assert not store.has_any("services", "shop")
 
 
 def test_namespace_touches_itself() -> None:
     delta = Put("namespaces", Namespace(Key("", "shop"), STAMP))
-    assert Store().apply(delta) == Touched(set(), {"shop"}, set())
+    assert Store().apply(delta) == Touched(set(), {"shop"}, set(), set())
 
 
 def test_pods_are_counted_by_address() -> None:
@@ -155,8 +174,8 @@ def test_pods_are_counted_by_address() -> None:
         Put("pods", Pod(Key("shop", "p"), STAMP, (one,))),
     )
     assert (store.pods_at("shop", one), store.pods_at("shop", two), store.pods_at("bar", one)) == (2, 1, 0)
-    assert store.apply(Put("pods", Pod(WEB, STAMP, (one,)))) == Touched(set(), set(), {("shop", two)})
-    assert store.apply(Drop("pods", WEB)) == Touched(set(), {"shop"}, {("shop", one)})
+    assert store.apply(Put("pods", Pod(WEB, STAMP, (one,)))) == Touched(set(), set(), {("shop", two)}, set())
+    assert store.apply(Drop("pods", WEB)) == Touched(set(), {"shop"}, {("shop", one)}, set())
     assert (store.pods_at("shop", one), store.pods_at("shop", two)) == (1, 0)
 
 

@@ -30,6 +30,7 @@ OTHER: dict[str, object] = {
     "ttl_s": 30,
     "fallthrough": (ROOT,),
     "zonal": True,
+    "multicluster": (from_text("cluster.local"),),
     "startup_timeout_s": 1.0,
 }
 
@@ -86,6 +87,7 @@ def test_a_kubeconfig_counts_before_an_endpoint_and_that_before_the_pods_own(
         ({"pods": "verified"}, ReadSettings(pods=True)),
         ({"pods": "insecure"}, ReadSettings()),
         ({"zonal": True}, ReadSettings(topology=True)),
+        ({"multicluster": (from_text("cluster.local"),)}, ReadSettings(imports=True)),
         ({"no_endpoints": True}, ReadSettings(endpoints=False)),
         ({"ignore_empty_services": True}, ReadSettings(empty_services=False)),
         ({"endpoint_pod_names": True}, ReadSettings(endpoint_pod_names=True)),

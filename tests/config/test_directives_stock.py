@@ -146,6 +146,8 @@ READ: list[tuple[str, Settings]] = [
         Kubernetes(zones=zone("cluster.local", "10.in-addr.arpa")),
     ),
     (kubernetes("pods verified\nttl 0"), CLUSTER.replaced(pods="verified", ttl_s=0)),
+    (kubernetes("multicluster"), CLUSTER),
+    (kubernetes("multicluster cluster.local"), CLUSTER.replaced(multicluster=zone("cluster.local"))),
     (kubernetes("fallthrough"), CLUSTER.replaced(fallthrough=ROOT)),
     (kubernetes("fallthrough a b"), CLUSTER.replaced(fallthrough=zone("a", "b"))),
     (kubernetes("namespaces a b\nnamespaces c"), CLUSTER.replaced(namespaces=("a", "b", "c"))),
@@ -270,7 +272,15 @@ WRONG = [
         kubernetes("namespaces a\nnamespace_labels b"),
         ["3:1 kubernetes: found namespaces and namespace_labels, expected one of them"],
     ),
-    (kubernetes("multicluster cluster.local"), ['2:1 kdns has no option "multicluster" of kubernetes']),
+    (
+        kubernetes("multicluster clusterset.local"),
+        [
+            (
+                "2:1 kubernetes: found a zone behind multicluster that isn't among the directive's, expected one of those"
+                " that aren't reverse"
+            )
+        ],
+    ),
     (kubernetes("noendpoints\nzonal"), ["3:1 kubernetes: found zonal and noendpoints, expected one of them"]),
     (kubernetes("endpoint a b"), ["2:1 warning: kubernetes: found several endpoints: the first is used"]),
     (

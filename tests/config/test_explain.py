@@ -60,7 +60,7 @@ def test_what_is_off_is_listed() -> None:
     ]
     assert inside("kubernetes")[-3:-1] == [
         "    # not set: endpoint, tls, kubeconfig, namespaces, namespace_labels, labels, endpoint_pod_names,",
-        "    #   noendpoints, fallthrough, ignore empty_service, zonal",
+        "    #   noendpoints, fallthrough, ignore empty_service, zonal, multicluster",
     ]
 
 

@@ -126,6 +126,15 @@ async def test_where_it_says_nothing_it_is_given_soon(tmp_path: Path) -> None:
 
 
 @virtually
+async def test_trouble_with_what_counts_as_seen_is_no_reason_for_it(tmp_path: Path) -> None:
+    async with scene(tmp_path) as made:
+        made.take(listed("services", NEW))
+        made.trouble["services"] = "404: not installed"  # as of ServiceImports, which are required and may not be there
+        await until(lambda: bool(made.patches))
+        assert made.patches[0][0] == pytest.approx(2.0, abs=0.1)
+
+
+@virtually
 async def test_where_it_takes_long_it_is_given_in_place_of_what_is_missing(tmp_path: Path) -> None:
     async with scene(tmp_path) as made:
         made.take(listed("services", NEW))

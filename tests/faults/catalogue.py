@@ -9,6 +9,7 @@ from typing import Final
 WATCHES: Final = "tests/faults/test_watches.py::test_"
 GAPS: Final = "tests/faults/test_gaps.py::test_"
 REFUSALS: Final = "tests/faults/test_refusals.py::test_"
+IMPORTS: Final = "tests/faults/test_imports.py::test_"
 OBJECTS: Final = "tests/faults/test_objects.py::test_"
 REFLECTOR: Final = "tests/cluster/test_reflector_faults.py::test_"
 WIRE: Final = "tests/sources/test_wire.py::test_"
@@ -127,7 +128,15 @@ CATALOGUE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ),
     ),
     "K32": ("a permission never given", (f"{REFUSALS}what_is_not_needed_and_not_there_keeps_nobody_waiting",)),
-    "K33": ("a resource that isn't there", (f"{REFUSALS}what_is_not_needed_and_not_there_keeps_nobody_waiting",)),
+    "K33": (
+        "a resource that isn't there",
+        (
+            f"{REFUSALS}what_is_not_needed_and_not_there_keeps_nobody_waiting",
+            f"{IMPORTS}where_there_are_no_imports_to_be_had_all_else_is_served_and_they_are_looked_for",
+            f"{IMPORTS}imports_come_change_and_go",
+            f"{IMPORTS}who_asks_for_no_imports_reads_none",
+        ),
+    ),
     "K34": ("429, 500, 503, 504", (f"{REFUSALS}a_server_that_cant_answer_is_asked_again_later",)),
     "K35": (
         "a connection that hangs",

@@ -25,7 +25,10 @@ from kdns.zone.schema import Zone, answer
 from tests.faults.faulty_api import FaultyApi, Json, namespace, service, serving
 from tests.zone.zonefile import data
 
-ZONE = Zone((from_text("cluster.local"),), (from_text("in-addr.arpa"),), (), 5, "insecure")
+SET = from_text("clusterset.local")
+ZONE = Zone(
+    (from_text("cluster.local"), SET), (from_text("in-addr.arpa"),), (), 5, "insecure", imports=frozenset((SET,))
+)
 AUDIT_S = 600.0
 PATIENCE_S = 7200.0  # virtual
 
@@ -33,13 +36,13 @@ PATIENCE_S = 7200.0  # virtual
 class Scene:
     """The server's side and the clients'."""
 
-    def __init__(self, api: FaultyApi, source: ClusterSource, *, pods: bool, watched: tuple[str, ...]) -> None:
+    def __init__(self, api: FaultyApi, source: ClusterSource, reading: ReadSettings, watched: tuple[str, ...]) -> None:
         self.api = api
         self.index = Index()
         self.revisions: list[float] = []  # when each came
         self.answers: dict[str, list[set[str]]] = {name: [] for name in watched}
         self.log: list[Any] = []
-        self.feed = Feed(Wish(source, ReadSettings(pods=pods)), self._publish, lambda: 0)
+        self.feed = Feed(Wish(source, reading), self._publish, lambda: 0)
 
     @property
     def now(self) -> float:
@@ -114,6 +117,7 @@ async def scene(
     audit_s: float = AUDIT_S,
     kubeconfig: Path | None = None,
     pods: bool = False,
+    imports: bool = False,
     synced: bool = True,
 ) -> AsyncIterator[Scene]:
     """A scene of a server that has two namespaces and the Service web in shop, read whole at the beginning."""
@@ -125,12 +129,12 @@ async def scene(
                 endpoint=ApiEndpoint(made_api.url) if kubeconfig is None else None,
                 audit_s=audit_s,
             )
-            made = Scene(made_api, source, pods=pods, watched=watched)
+            made = Scene(made_api, source, ReadSettings(pods=pods, imports=imports), watched)
             made.log = lines
             task = asyncio.create_task(made.feed.run())
             try:
                 if synced:
-                    await made.until(lambda: bool(made.revisions) and len(made_api.watching) >= (4 if pods else 3))
+                    await made.until(lambda: bool(made.revisions) and len(made_api.watching) >= 3 + pods + imports)
                 yield made
             finally:
                 task.cancel()

@@ -13,12 +13,13 @@ import pytest
 from kdns.cluster import patience, refusals, targets
 from kdns.cluster import reflector as reflector_module
 from kdns.cluster.decode import DecodeOptions
-from kdns.cluster.objects import RESOURCES, Delta, EndpointSlice, Key, Object, Problem, Resource, Service
+from kdns.cluster.objects import Delta, EndpointSlice, Key, Object, Problem, Resource, Service
 from kdns.cluster.store import Store
 from kdns.cluster.targets import Request
-from kdns.config.settings import ClusterSource
+from kdns.config.settings import ClusterSource, ReadSettings
 from kdns.sources.api import ApiSource
 from kdns.sources.credentials import Account, InPod
+from kdns.sources.demand import demand_of
 from kdns.sources.status import ResourceStatus
 from tests.integration.gate import Gate
 from tests.lab import ADMIN, READ_ALL, READER, Lab, seed_script
@@ -38,7 +39,7 @@ class Seen:
         self._changed = asyncio.Event()
         self.source = ApiSource(
             settings,
-            resources=RESOURCES,
+            resources=demand_of(ReadSettings(pods=True)).resources,
             optional=optional,
             decode_options=DecodeOptions(),
             stamp=self.store.stamp,

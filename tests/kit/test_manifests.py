@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 import kdns
-from kdns.cluster.objects import RESOURCES
 from kdns.cluster.targets import role_rule
+from kdns.config.settings import ReadSettings
 from kdns.config.workers import Limits, automatic
+from kdns.sources.demand import demand_of
 from tests.kit import kit, render
 from tests.kit.kit import MANIFESTS, OVERLAYS, one
 
@@ -142,7 +143,7 @@ def _selectors(found: list[dict[str, Any]]) -> list[dict[str, str]]:
 def test_the_role_allows_what_the_api_is_asked_for_and_no_more(folder: str) -> None:
     role = one("ClusterRole", kit.objects(kit.kustomize(folder)))
     binding = one("ClusterRoleBinding", kit.objects(kit.kustomize(folder)))
-    asked = [yaml.safe_load(role_rule(resource)) for resource in RESOURCES]
+    asked = [yaml.safe_load(role_rule(resource)) for resource in demand_of(ReadSettings(pods=True)).resources]
     assert _granted(role["rules"]) == _granted(asked)
     ((pod, _),) = kit.containers(kit.objects(kit.kustomize(folder)))
     assert binding["subjects"][0]["name"] == pod["serviceAccountName"]

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from kdns.cluster.objects import RESOURCES
 from kdns.cluster.targets import role_rule
+from kdns.config.settings import ReadSettings
 from kdns.ops.metrics import FAMILIES, Family
+from kdns.sources.demand import demand_of
 from tests.repository import documents
 from tests.repository.documents import DOCUMENTS, REPOSITORY
 from tests.repository.test_walls import FOLDERS
@@ -141,6 +142,9 @@ def test_every_event_of_the_log_is_documented_with_its_level() -> None:
     assert documented == {event for path in modules for event in events(ast.parse(path.read_text()))}
 
 
+ALWAYS = demand_of(ReadSettings(pods=True)).resources  # ServiceImports are read only where multicluster asks for them
+
+
 def test_the_role_in_the_documents_is_what_the_api_is_asked_for() -> None:
     found = [
         part
@@ -149,7 +153,7 @@ def test_the_role_in_the_documents_is_what_the_api_is_asked_for() -> None:
         for part in yaml.safe_load_all(block)
     ]
     (role,) = [each for each in found if each.get("kind") == "ClusterRole"]
-    assert granted(role["rules"]) == granted([yaml.safe_load(role_rule(resource)) for resource in RESOURCES])
+    assert granted(role["rules"]) == granted([yaml.safe_load(role_rule(resource)) for resource in ALWAYS])
 
 
 def granted(rules: list[dict[str, list[str]]]) -> set[tuple[str, str, str]]:

@@ -6,11 +6,13 @@ import pytest
 
 from kdns.cluster.compiler import REQUIRED, CompileOptions
 from kdns.cluster.decode import DecodeOptions
+from kdns.cluster.objects import Resource
 from kdns.config.labels import parse
 from kdns.config.settings import ReadSettings
-from kdns.sources.demand import Demand, demand_of
+from kdns.sources.demand import IS_IMPORTED, Demand, demand_of
 
 PLAIN = Demand(REQUIRED, REQUIRED, {}, DecodeOptions(), CompileOptions())
+IMPORTS: tuple[Resource, ...] = (*REQUIRED, "serviceimports")
 WEB, OPEN = parse("app=web"), parse("open")
 
 
@@ -33,6 +35,20 @@ WEB, OPEN = parse("app=web"), parse("open")
         (ReadSettings(empty_services=False), PLAIN._replace(compile=CompileOptions(empty_services=False))),
         (ReadSettings(endpoint_pod_names=True), PLAIN._replace(decode=DecodeOptions(endpoint_pod_names=True))),
         (ReadSettings(topology=True), PLAIN._replace(decode=DecodeOptions(zones=True))),
+        (
+            ReadSettings(imports=True),
+            PLAIN._replace(resources=IMPORTS, required=IMPORTS, decode=DecodeOptions(imports=True)),
+        ),
+        (
+            ReadSettings(imports=True, endpoints=False, labels=WEB),
+            Demand(
+                IMPORTS,
+                IMPORTS,
+                {"services": WEB, "endpointslices": (*WEB, IS_IMPORTED)},
+                DecodeOptions(imports=True),
+                CompileOptions(endpoints=False),
+            ),
+        ),
         (ReadSettings(labels=WEB), PLAIN._replace(selectors={"services": WEB, "endpointslices": WEB})),
         (
             ReadSettings(namespace_labels=OPEN),

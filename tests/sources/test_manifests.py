@@ -10,10 +10,24 @@ from typing import Any, Final
 import pytest
 import structlog
 
-from kdns.cluster.objects import RESOURCES, Delta, Problem, Reset, Resource, Synced
+from kdns.cluster.decode import DecodeOptions
+from kdns.cluster.objects import (
+    RESOURCES,
+    Delta,
+    EndpointSlice,
+    Import,
+    Key,
+    Problem,
+    Reset,
+    Resource,
+    ServiceImport,
+    Stamp,
+    Synced,
+)
 from kdns.config.settings import ManifestSource as ManifestSettings
+from kdns.sources.documents import Document
 from kdns.sources.errors import SourceError
-from kdns.sources.manifests import ManifestSource
+from kdns.sources.manifests import ManifestSource, assemble
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 WAIT_S: Final = 20.0
@@ -109,8 +123,27 @@ def test_each_resource_is_reset_then_synced_in_one_batch(tmp_path: Path) -> None
     (tmp_path / "a.yaml").write_text(service("web"))
     batch = loaded(tmp_path).batches.get_nowait()
     assert [(type(delta), delta.resource) for delta in batch] == [
-        (kind, name) for name in RESOURCES for kind in (Reset, Synced)
+        (kind, name) for name in RESOURCES if name != "serviceimports" for kind in (Reset, Synced)
     ]
+
+
+def test_service_imports_are_read_where_they_are_asked_for_and_counted_as_ignored_elsewhere() -> None:
+    version = "multicluster.x-k8s.io/v1alpha1"
+    labels = {"multicluster.kubernetes.io/service-name": "web", "multicluster.kubernetes.io/source-cluster": "east"}
+    metadata: dict[str, Any] = {"name": "web", "namespace": "shop"}
+    spec = {"type": "ClusterSetIP", "ips": ["10.9.0.1"]}
+    read = [
+        Document({"kind": "ServiceImport", "apiVersion": version, "metadata": metadata, "spec": spec}, "f:1"),
+        Document({"kind": "EndpointSlice", "metadata": {**metadata, "labels": labels}, "addressType": "IPv4"}, "f:2"),
+    ]
+    found = assemble(read, DecodeOptions(imports=True))
+    key, stamp = Key("shop", "web"), Stamp("", "")
+    assert found.objects["serviceimports"] == (ServiceImport(key, stamp, (bytes((10, 9, 0, 1)),)),)
+    assert [each.imported for each in found.objects["endpointslices"] if isinstance(each, EndpointSlice)] == [
+        Import("web", "east")
+    ]
+    unasked = assemble(read, DecodeOptions())
+    assert (unasked.objects["serviceimports"], unasked.ignored) == ((), {"ServiceImport": 1})
 
 
 def test_a_namespace_that_is_mentioned_exists(tmp_path: Path) -> None:

@@ -305,6 +305,7 @@ def test_without_an_entrance_the_steps_behind_are_asked_for_targets() -> None:
 # Made of a directive's settings
 
 
+SET, B_SET = from_text("set"), from_text("b.set")
 CLUSTER = Settings(zones=(from_text("cluster.local"),))
 
 
@@ -319,6 +320,10 @@ CLUSTER = Settings(zones=(from_text("cluster.local"),))
         (
             {"fallthrough": (ROOT,), "ttl_s": 30, "pods": "verified", "zonal": True},
             Zone((from_text("cluster.local"),), (), (ROOT,), 30, "verified", zonal=True),
+        ),
+        (
+            {"zones": (SET, B_SET, from_text("c")), "multicluster": (SET,)},
+            Zone((from_text("c"), SET, B_SET), (), (), 5, "disabled", imports=frozenset((SET, B_SET))),
         ),
         (
             {"namespaces": ("shop", "Web")},

@@ -12,7 +12,7 @@ from kdns.config.labels import Selector, parse
 from kdns.config.shapes import Kind, Shape, many, mapped, record, spread
 from kdns.config.syntax import WARNING
 from kdns.dns import names
-from kdns.dns.names import Name
+from kdns.dns.names import Name, is_below
 
 PodsMode: TypeAlias = Literal["disabled", "insecure", "verified"]
 
@@ -134,6 +134,15 @@ class Kubernetes(Settings):
     zonal: bool = flag(
         "zonal", doc="Headless Services also have names for a topology zone's endpoints, as ZONE.pin._zone.S.N.svc."
     )
+    multicluster: tuple[Name, ...] = option(
+        "multicluster [ZONE...]",
+        spread(ZONE),
+        default=(),
+        doc=(
+            "Those of the zones, with zones in them, whose Services are those of ServiceImports, from other clusters; none"
+            " where none is named."
+        ),
+    )
     startup_timeout_s: float = option(
         "startup_timeout DURATION",
         duration(),
@@ -151,6 +160,16 @@ class Kubernetes(Settings):
         """The reverse zones."""
         return tuple(zone for zone in self.zones if is_reverse(zone))
 
+    @property
+    def home(self) -> Name:
+        """The zone that reverse names lead to: the first that has this cluster's own Services, or the first of all."""
+        return next((zone for zone in self.origins if zone not in self.imports), self.origins[0])
+
+    @property
+    def imports(self) -> tuple[Name, ...]:
+        """The zones whose Services are imported ones."""
+        return tuple(zone for zone in self.origins if any(is_below(zone, other) for other in self.multicluster))
+
 
 DIRECTIVE: Final = Directive(
     Kubernetes,
@@ -164,9 +183,6 @@ DIRECTIVE: Final = Directive(
         "transfer": "write the directive transfer",
         "cidrs": "write the ranges as zones behind kubernetes",
         "interval": "leave it out: changes are watched",
-    },
-    missing={
-        "multicluster": "leave it out, and forward those zones to a server that has them: ServiceImports aren't read",
     },
     differs=(
         (
@@ -184,6 +200,22 @@ DIRECTIVE: Final = Directive(
             "zonal",
             "Names of zonal don't exist where the Service has no ready endpoint, as the Service's own doesn't;"
             " _zone.S.N and pin._zone.S.N, above them, do. Additional addresses aren't narrowed to the zone.",
+        ),
+        Only(
+            "multicluster",
+            "Where ServiceImports aren't installed or not allowed, multicluster has no Services, and all else is served;"
+            " for CoreDNS the cluster is then never read, so that names that aren't there get SERVFAIL.",
+        ),
+        Only(
+            "multicluster",
+            "In multicluster zones, too, namespace_labels means the labels of Namespaces; CoreDNS looks for them at"
+            " ServiceImports. CLUSTER.S.N, above endpoints' names, has no data, not NXDOMAIN. Copies of the zone have endpoints'"
+            " names as they are asked for; CoreDNS leaves the cluster out of them.",
+        ),
+        Only(
+            "multicluster",
+            "The name server of a multicluster zone is ns.dns in it, and reverse names lead to the first zone that isn't one;"
+            " CoreDNS names Services of its own cluster there, which don't exist.",
         ),
         "Without apiserver_qps requests aren't slowed down; CoreDNS sends 5 a second.",
         (
@@ -209,6 +241,11 @@ DIRECTIVE: Final = Directive(
             lambda kubernetes: not (kubernetes.zonal and kubernetes.no_endpoints),
             "found zonal and noendpoints, expected one of them",
             "zonal",
+        ),
+        Law(
+            lambda kubernetes: not kubernetes.zones or {*kubernetes.multicluster} <= {*kubernetes.origins},
+            "found a zone behind multicluster that isn't among the directive's, expected one of those that aren't reverse",
+            "multicluster",
         ),
         Law(
             lambda kubernetes: not kubernetes.api_burst or bool(kubernetes.api_qps),
