@@ -50,6 +50,7 @@ COREFILE = """\
         allow_ipv4
     }}
     kubernetes cluster.local
+    autopath {folder}/resolv.conf
     cache 30
     forward . {upstream}
     reload 2s
@@ -72,6 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("metrics")
     (folder / "web.yaml").write_text(WEB)
     (folder / "hosts").write_text("192.0.2.9 host.example\n")
+    (folder / "resolv.conf").write_text("search shop.svc.cluster.local svc.cluster.local\n")
     with Upstream({("www.example.com.", "A"): ("192.0.2.1",)}) as upstream:
         (folder / "Corefile").write_text(COREFILE.format(folder=folder, upstream=upstream.address))
         flags = ("-conf", str(folder / "Corefile"), "--manifests", str(folder / "web.yaml"), "--workers", "2")
@@ -95,6 +97,7 @@ def ask(server: Server) -> None:
         ("a.broken.example", "A"),
         ("a.localhost.example", "A"),
         ("www.example.com", "AAAA"),
+        ("www.example.com.shop.svc.cluster.local", "A"),
     ):
         query = dns.message.make_query(name, rtype, want_dnssec=rtype == "A")
         for _ in range(4):
