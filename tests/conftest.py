@@ -1,8 +1,9 @@
-"""The lab for tests marked `lab`: skipped without KUBEBUILDER_ASSETS, started once where any of them runs."""
+"""What all tests have: the lab for those marked `lab`, skipped without KUBEBUILDER_ASSETS, started once where any runs."""
 
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.lab import HOW_TO_RUN, Lab, assets
@@ -17,6 +18,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("lab"):
                 item.add_marker(pytest.mark.skip(reason=HOW_TO_RUN))
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Commands set logs up for their process, which here is that of the tests after it, too."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

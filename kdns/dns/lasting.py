@@ -120,8 +120,10 @@ def plain(query: Query, sent: bytes, received: bytes) -> Lasting | None:
             least = 0
         ttls.append(position + 6)
         position += 12 + size
-    rest = received[position:]
-    if rest not in _bare_opts and not _is_bare_opt(rest) if counted[-1] else rest:
+    if not counted[-1]:
+        if position != len(received):
+            return None
+    elif (opt := received[position:]) not in _bare_opts and not _is_bare_opt(opt):
         return None
     octets = b"".join((received[:10], b"\0\0", query.qname, received[first - 4 : position]))
     alike = answers > 1 and query.qtype in _ADDRESSES and position - first == answers * (12 + size)

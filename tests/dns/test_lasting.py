@@ -7,7 +7,7 @@ import dns.edns
 import dns.flags
 import dns.message
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kdns.dns import foreign, types
@@ -294,8 +294,10 @@ ADDRESSES = st.lists(
     ADDRESSES,
     st.tuples(SECTIONS, SECTIONS) | st.just(("", "")),
     st.sampled_from([None, (), (dns.edns.GenericOption(UNKNOWN, b"x"),)]),
-    st.tuples(st.integers(0, 80), st.binary(max_size=2), st.integers(0, 2)) | st.none(),
+    st.tuples(st.integers(2, 80), st.binary(max_size=2), st.integers(0, 2)) | st.none(),
 )
+@example(WWW, "www.example.com. 0 IN A 192.0.2.1", ("", ""), None, (39, b"", 1))  # cut in the last record
+@settings(max_examples=500)
 def test_plain_reply_is_read_as_any_other(
     query: Query,
     answers: str,
