@@ -26,5 +26,7 @@ def test_a_command_has_the_names_of_the_cluster_and_those_of_its_contexts_namesp
     command = [sys.executable, "-m", "kdns", "dev", "--kubeconfig", str(path), "--upstream", NOBODY]
     asked = [*command, "--", "getent", "hosts", "web"]
     done = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False)
-    assert done.stderr.splitlines()[0].endswith(", namespace dev-one")  # what others left in the cluster may be complained of
+    assert done.stderr.splitlines()[0].endswith(
+        ", namespace dev-one"
+    )  # what others left in the cluster may be complained of
     assert done.stdout.split() == [made["spec"]["clusterIP"], "web.dev-one.svc.cluster.local"]
