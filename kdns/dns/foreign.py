@@ -152,9 +152,9 @@ def fit(
     """
     qname = query.qname
     end = HEADER_SIZE + len(qname) + 4
+    told = types.AD if query.do or query.flags & types.AD else 0
     if tidy and error is None:
-        flagged = 15 | types.AD if query.do or query.flags & types.AD else 15
-        flags = _ANSWER | query.flags & _ECHOED | received[3] & flagged
+        flags = _ANSWER | query.flags & _ECHOED | received[3] & (15 | told)
         if not query.edns and len(received) <= limit:
             return b"".join((_START(query.id, flags), received[4:HEADER_SIZE], qname, received[end - 4 :]))
         opt = opt_record(types.NOERROR, do=query.do, options=options) if query.edns else b""
@@ -167,22 +167,17 @@ def fit(
     cut = layout.ends[kept - 1] if kept else end
     theirs = extended_errors(layout.opt.options) if layout.opt else b""
     if opt and (theirs or error):
-        told = opt_record(high, do=query.do, options=options + theirs, error=error)
-        opt = told if cut + len(told) <= limit else opt
+        full = opt_record(high, do=query.do, options=options + theirs, error=error)
+        opt = full if cut + len(full) <= limit else opt
     an = min(kept, layout.answers)
     ns = min(kept - an, layout.authority)
-    flags = types.QR | types.RA | query.flags & _ECHOED
+    flags = _ANSWER | query.flags & _ECHOED
     flags |= types.SERVFAIL if high and not opt else received[3] & 15
-    flags |= received[3] & _told(query) & types.AD
+    flags |= received[3] & told
     if truncated(received) or kept < layout.answers + layout.authority:
         flags |= types.TC
     head = _HEADER.pack(query.id, flags, 1, an, ns, kept - an - ns + (1 if opt else 0))
     return b"".join((head, query.qname, received[end - 4 : cut], opt))
-
-
-def _told(query: Query) -> int:
-    """Which of the flags in a reply's fourth octet the client is told: the rcode, and AD if it asked for it."""
-    return 15 | types.AD if query.do or query.flags & types.AD else 15
 
 
 def check(query: Query, received: bytes) -> None:

@@ -91,16 +91,15 @@ class Batch:
         "_fd",
         "_interface",
         "_keep",
+        "_name_bytes",
+        "_names",
         "_received",
         "_recvmmsg",
         "_sendmmsg",
         "_sent",
         "lengths",
-        "name_size",
-        "names",
         "room",
         "sizes",
-        "wildcard",
     )
 
     def __init__(self, sock: socket.socket, *, wildcard: bool) -> None:
@@ -108,16 +107,15 @@ class Batch:
         assert _CALLS is not None, "ask available first"
         self._recvmmsg, self._sendmmsg = _CALLS
         self._fd = sock.fileno()
-        self.name_size = _NAME_BYTES[sock.family]
-        self.wildcard = wildcard
+        self._name_bytes = _NAME_BYTES[sock.family]
         self._control_bytes = _CONTROL_BYTES[sock.family] if wildcard else 0
         self._interface = _INTERFACE[sock.family]
         self.room = _buffer(SLOTS * SLOT_BYTES)
-        self.names = _buffer(SLOTS * self.name_size)
-        words, each = memoryview(self.names).cast("I"), self.name_size // 4
+        self._names = _buffer(SLOTS * self._name_bytes)
+        words, each = memoryview(self._names).cast("I"), self._name_bytes // 4
         self._clients = tuple(words[word::each] for word in _CLIENT_WORDS[sock.family])
         first, size = _ADDRESS[sock.family]
-        ends = range(first + size, SLOTS * self.name_size + 1, self.name_size)
+        ends = range(first + size, SLOTS * self._name_bytes + 1, self._name_bytes)
         self._addresses = tuple(slice(end - size, end) for end in ends)
         self._controls = _buffer(SLOTS * max(self._control_bytes, 1))
         into, out_of = (_Iovec * SLOTS)(), (_Iovec * SLOTS)()
@@ -149,8 +147,8 @@ class Batch:
 
     def name(self, slot: int) -> bytes:
         """The client's address in a slot, as struct sockaddr_in or sockaddr_in6."""
-        start = slot * self.name_size
-        return self.names[start : start + self.name_size]
+        start = slot * self._name_bytes
+        return self._names[start : start + self._name_bytes]
 
     def clients(self, count: int) -> list[int] | list[tuple[int, ...]]:
         """Who sent what is in the first slots: an IPv4 address each, or an IPv6 /64, in the kernel's order of octets."""
@@ -160,7 +158,7 @@ class Batch:
 
     def addresses(self, count: int) -> list[bytes]:
         """The addresses of those who sent what is in the first slots, 4 or 16 octets each."""
-        return [self.names[each] for each in self._addresses[:count]]
+        return [self._names[each] for each in self._addresses[:count]]
 
     def control(self, slot: int) -> bytes:
         """What came along with a slot's query, and tells the address that it was sent to; b"" on other sockets."""
@@ -171,13 +169,13 @@ class Batch:
         """Puts into a slot a reply that was waited for; name and control are those of its query."""
         self.room[slot * SLOT_BYTES : slot * SLOT_BYTES + len(reply)] = reply
         self.sizes[slot] = len(reply)
-        self.names[slot * self.name_size : (slot + 1) * self.name_size] = name
+        self._names[slot * self._name_bytes : (slot + 1) * self._name_bytes] = name
         if control:
             self._controls[slot * self._control_bytes : (slot + 1) * self._control_bytes] = control
 
     def _point(self, header: _Header, vector: _Iovec, slot: int) -> None:
         vector.base, vector.len = _address(self.room) + slot * SLOT_BYTES, SLOT_BYTES
-        header.name, header.name_len = _address(self.names) + slot * self.name_size, self.name_size
+        header.name, header.name_len = _address(self._names) + slot * self._name_bytes, self._name_bytes
         header.iov, header.iov_len = ctypes.addressof(vector), 1
         if self._control_bytes:
             header.control = _address(self._controls) + slot * self._control_bytes

@@ -385,10 +385,11 @@ class Responder:
             made = made if rotation is None else rotation.turn(made, query.id)
         if manner.says is not UNCHANGED:
             made = manner.says.of_reply(made)
-        empty = not (said[6] or said[7])
-        rcode = foreign.rcode(said) if empty else said[3] & 15
-        size = self._size(asked)
-        cell = self.tally.count(query.qtype, rcode, by, block.where, size, len(made), empty=empty, do=query.do)
+        cell = self.tally.count(
+            *(query.qtype, foreign.rcode(said), by, block.where, self._size(asked), len(made)),
+            empty=foreign.empty(said),
+            do=query.do,
+        )
         if remember and until and not query.options:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
             line = self._line(block, query)

@@ -96,9 +96,8 @@ class SlotPeer:
 
     def __init__(self, door: "BatchDoor", batch: Batch, slot: int) -> None:
         self._door = door
-        size = batch.name_size
-        self._name = batch.names[slot * size : (slot + 1) * size]
-        self._control = batch.control(slot) if batch.wildcard else b""
+        self._name = batch.name(slot)
+        self._control = batch.control(slot)
 
     @property
     def host(self) -> str:

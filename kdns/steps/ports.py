@@ -101,15 +101,7 @@ class Port:
             ident, name = chance.draw(), query.name if upstream.folds else query.qname
         while ident in flights:
             ident = chance.draw()
-        # As take does, which would be a call more for each question.
-        flight.sent = sent = foreign.ask(query, ident, name, edns=flight.edns)
-        flights[ident] = flight
-        flight.carrier = self
-        self.left -= 1
-        self._waiting += 1
-        if not self._pack:
-            upstream.turns.soon(self._send)
-        self._pack.append(sent)
+        self.take(flight, ident, foreign.ask(query, ident, name, edns=flight.edns))
 
     def draw(self) -> int:
         """An id never used on this socket."""
@@ -227,10 +219,7 @@ class Port:
             return
         found = plain(flight.query, flight.sent, octets)
         if found is not None and len(octets) <= DATAGRAM_LIMIT:
-            self._flights[ident] = None  # as _forget does
-            self._waiting -= 1
-            if self._retired and not self._waiting:
-                self.close()
+            self._forget(ident)
             self._upstream.durations.fresh.append(now - flight.at)
             flight.answered(octets, found)
         elif foreign.answers(flight.sent, octets):

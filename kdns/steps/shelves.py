@@ -9,7 +9,7 @@ import struct
 from typing import Final
 
 from kdns.config.directives.cache import Cache as Settings
-from kdns.dns import types
+from kdns.dns import foreign, types
 from kdns.dns.lasting import Lasting, with_ttl
 from kdns.dns.names import Name, is_below
 from kdns.dns.query import Query
@@ -53,8 +53,8 @@ class Shelves:
         seconds = 0 if not ttl else least if ttl < least else min(most, ttl)
         if seconds != ttl or len(ttls) > 1 or octets is not outcome.octets:
             octets = with_ttl(octets, ttls, seconds)
-            # As Relayed(...), for a third of the time; tidy as foreign.tidy says.
-            outcome = tuple.__new__(Relayed, (octets, outcome.by, 0.0, None, rotation, not octets[11], None, ()))
+            # As Relayed(...), for a third of the time.
+            outcome = tuple.__new__(Relayed, (octets, outcome.by, 0.0, None, rotation, foreign.tidy(octets), None, ()))
         size = len(key) + len(octets) + _OVERHEAD + _OVERHEAD_TTL * len(ttls)
         item = self._item(size, octets, found, second + seconds, seconds)
         if not seconds or (disabled and _is_of(key, disabled)) or not shelf.put(key, item):
