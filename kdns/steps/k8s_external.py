@@ -10,9 +10,9 @@ from typing import Final
 from kdns.config.directives.k8s_external import K8sExternal as Settings
 from kdns.dns import types
 from kdns.dns.names import Name
-from kdns.dns.records import ExtendedError
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Request, Rest, Whole, asked_then
+from kdns.steps.copying import whole
 from kdns.steps.kubernetes import of_this_moment
 from kdns.steps.leading import continued
 from kdns.zone import outer, stale
@@ -42,19 +42,19 @@ def make(settings: Settings, around: Around) -> "K8sExternal":
 class K8sExternal:
     """Answers from the index."""
 
-    __slots__ = ("_entrance", "_index", "_places", "_zones")
+    __slots__ = ("_entrance", "_index", "_zones", "places")
 
     def __init__(self, index: Index, zones: Outer, entrance: Rest) -> None:
         """Host names are asked for at the entrance."""
         self._index = index
         self._zones = zones
-        self._places = tuple(origin for origin, _ in zones.places)
+        self.places = tuple(origin for origin, _ in zones.places)
         self._entrance = entrance
 
     def ask(self, request: Request, rest: Rest, done: Done) -> Outcome | None:
         """As Step.ask."""
         query = request.query
-        if not query.name.endswith(self._places) or query.qclass != types.IN:  # and so in none of the zones
+        if not query.name.endswith(self.places) or query.qclass != types.IN:  # and so in none of the zones
             return rest(request, done)
         found = outer.answer(self._index, self._zones, query)
         if found is None:
@@ -69,12 +69,7 @@ class K8sExternal:
         """As transfer.Source.whole; reverse zones can't be had."""
         if zone not in self._zones.origins:
             return None
-        if not self._index.synced:
-            return Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, "the cluster hasn't been read yet"), NAME)
-        if self._index.stale:  # who copies the zone has a copy that is no older
-            return Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, stale.WHY), NAME)
-        soa = next(outer_listing(self._index, self._zones, zone))
-        return Whole(soa, self._index.serial & 0xFFFFFFFF, outer_listing(self._index, self._zones, zone))
+        return whole(self._index, lambda: outer_listing(self._index, self._zones, zone), NAME)
 
     def notify(self, tell: Callable[[Name], None]) -> None:
         """As transfer.Source.notify: the cluster changes all the time, so nobody is told, as in CoreDNS."""

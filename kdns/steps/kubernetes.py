@@ -12,9 +12,9 @@ from typing import Final
 from kdns.config.directives.kubernetes import Kubernetes as Settings
 from kdns.dns import types
 from kdns.dns.names import Name
-from kdns.dns.records import ExtendedError
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Relayed, Request, Rest, Whole, asked_then
+from kdns.steps.copying import whole
 from kdns.steps.leading import continued
 from kdns.zone import schema, stale
 from kdns.zone.described import zone_of
@@ -60,12 +60,7 @@ class Kubernetes:
         """As transfer.Source.whole; reverse zones can't be had."""
         if not any(is_primary and zone == origin for origin, is_primary in self._zone.places):
             return None
-        if not self._index.synced:
-            return Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, "the cluster hasn't been read yet"), NAME)
-        if self._index.stale:  # who copies the zone has a copy that is no older
-            return Failed(types.SERVFAIL, ExtendedError(types.EDE_NOT_READY, stale.WHY), NAME)
-        soa = next(listing(self._index, self._zone, zone))
-        return Whole(soa, self._index.serial & 0xFFFFFFFF, listing(self._index, self._zone, zone))
+        return whole(self._index, lambda: listing(self._index, self._zone, zone), NAME)
 
     def notify(self, tell: Callable[[Name], None]) -> None:
         """As transfer.Source.notify: the cluster changes all the time, so nobody is told, as in CoreDNS."""

@@ -62,9 +62,13 @@ def at_version(asked: Asked) -> Answer:
 
 
 def _soa(origin: Name, primary: Name, serial: int, ttl: int) -> RecordSet:
-    hostmaster = Name(HOSTMASTER + primary)
-    rdata = records.soa(_server_name(primary), hostmaster, serial, _REFRESH, _RETRY, _EXPIRE, ttl)
+    rdata = authority(_server_name(primary), primary, serial, ttl)
     return RecordSet(origin, types.SOA, min(ttl, _SOA_TTL_LIMIT), (rdata,))
+
+
+def authority(server: Name, parent: Name, serial: int, ttl: int) -> bytes:
+    """The data of a SOA record: the server, the hostmaster below the parent, and for how long denials may be kept, in seconds."""
+    return records.soa(server, Name(HOSTMASTER + parent), serial, _REFRESH, _RETRY, _EXPIRE, ttl)
 
 
 def _server_name(primary: Name) -> Name:

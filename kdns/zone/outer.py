@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from kdns.dns import records, types
+from kdns.dns import types
 from kdns.dns.names import NAME_LIMIT, Name, is_below
 from kdns.dns.query import Query
-from kdns.dns.records import Answer, ExtendedError, RecordSet
+from kdns.dns.records import Answer, RecordSet
 from kdns.zone import apex, headless, outside, reverse
 from kdns.zone.entry import (
     APEX,
@@ -34,6 +34,7 @@ from kdns.zone.index import Index
 from kdns.zone.terms import (
     ADDRESS_SIZES,
     NODATA,
+    NOT_READY,
     Asked,
     Family,
     Found,
@@ -45,10 +46,6 @@ from kdns.zone.terms import (
 
 _BRANCH: Final = b""  # nothing stands between a namespace and the zone
 _NS: Final = b"\3ns1"
-_REFRESH, _RETRY, _EXPIRE = 7200, 1800, 86400  # seconds
-_NOT_READY: Final = Found(
-    Answer(types.SERVFAIL, error=ExtendedError(types.EDE_NOT_READY, "the cluster hasn't been read yet")), ()
-)
 
 _Denoted: TypeAlias = tuple[Answer | None, Owner]
 
@@ -130,7 +127,7 @@ def _falls_through(outer: Outer, name: Name) -> bool:
 def _before_sync(outer: Outer, origin: Name, asked: Asked, is_reverse: bool) -> Found | None:
     """Nothing is known of the cluster: nothing that may be its own is denied or left to others."""
     others = is_reverse and asked.labels and not reverse.may_be_ours(origin, reverse.address_of(asked))
-    return None if others and _falls_through(outer, asked.name) else _NOT_READY
+    return None if others and _falls_through(outer, asked.name) else NOT_READY
 
 
 def _primary(index: Index, outer: Outer, asked: Asked) -> _Denoted:
@@ -212,8 +209,7 @@ def _denial(rcode: int, origin: Name, server: Name, serial: int, ttl: int) -> An
 
 
 def _soa(origin: Name, server: Name, serial: int, ttl: int) -> RecordSet:
-    hostmaster = Name(apex.HOSTMASTER + server[len(_NS) :])
-    rdata = records.soa(server, hostmaster, serial, _REFRESH, _RETRY, _EXPIRE, ttl)
+    rdata = apex.authority(server, Name(server[len(_NS) :]), serial, ttl)
     return RecordSet(origin, types.SOA, ttl, (rdata,))
 
 

@@ -13,20 +13,29 @@ from typing import Final, TypeAlias
 from kdns.dns import types
 from kdns.dns.names import Name, fold, is_below
 from kdns.dns.query import Query
-from kdns.dns.records import Answer, ExtendedError
+from kdns.dns.records import Answer
 from kdns.zone import apex, external, headless, imports, pods, reverse, services, zonal
 from kdns.zone.alike import Alike, Elsewhere, Familyless, Unowned
 from kdns.zone.entry import APEX, STATIC, Kind, Owner, address_owner, import_owner_of, namespace_owner_of
 from kdns.zone.index import Index
-from kdns.zone.terms import ADDRESS_SIZES, NODATA, POD, SVC, Asked, Family, Found, Zone, labels_before, nowhere
+from kdns.zone.terms import (
+    ADDRESS_SIZES,
+    NODATA,
+    NOT_READY,
+    POD,
+    SVC,
+    Asked,
+    Family,
+    Found,
+    Zone,
+    labels_before,
+    nowhere,
+)
 
 __all__ = ["Found", "Zone", "answer"]
 
 _Denoted: TypeAlias = tuple[Answer | None, Owner]
 
-_NOT_READY: Final = Found(
-    Answer(types.SERVFAIL, error=ExtendedError(types.EDE_NOT_READY, "the cluster hasn't been read yet")), ()
-)
 _NOTHING: Final[_Denoted] = (None, STATIC)
 _BETWEEN: Final[_Denoted] = (NODATA, STATIC)  # a name that only stands above others (RFC 8020)
 
@@ -107,7 +116,7 @@ def _before_sync(zone: Zone, origin: Name, is_primary: bool, asked: Asked) -> Fo
     """Nothing is known of the cluster: nothing that may be its own is denied or left to others."""
     own = is_primary or not asked.labels or reverse.may_be_ours(origin, reverse.address_of(asked))
     if own or not _falls_through(zone, asked.name):
-        return _NOT_READY
+        return NOT_READY
     return Found(NODATA, (), asked.qname)
 
 

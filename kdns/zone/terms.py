@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from kdns.dns import types
 from kdns.dns.names import Name, fold, is_below
-from kdns.dns.records import Answer, Packed, RecordSet
+from kdns.dns.records import Answer, ExtendedError, Packed, RecordSet
 from kdns.zone.alike import Alike
 from kdns.zone.entry import Entry, Owner
 
@@ -86,6 +86,10 @@ class Found(NamedTuple):
     chase: Name | None = None
     alike: Alike | None = None  # of a denial: which other names get it, too
 
+
+UNREAD: Final = ExtendedError(types.EDE_NOT_READY, "the cluster hasn't been read yet")
+# What there is to say of a name until then.
+NOT_READY: Final = Found(Answer(types.SERVFAIL, error=UNREAD), ())
 
 Family: TypeAlias = Callable[[Entry, Owner, Asked], Answer | None]
 

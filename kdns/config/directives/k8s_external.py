@@ -5,8 +5,9 @@ Defaults are CoreDNS 1.14's (plugin/k8s_external).
 
 from typing import Final
 
-from kdns.config.declarations import Directive, Law, Settings, flag, option, zones
-from kdns.config.domains import ZONE, is_reverse
+from kdns.config.declarations import Directive, Law, flag, option, zones
+from kdns.config.zoned import Zoned
+from kdns.config.domains import ZONE
 from kdns.config.kinds import of_text, seconds
 from kdns.config.shapes import spread
 from kdns.dns import names
@@ -24,7 +25,7 @@ def _is_label(text: str) -> str:
     return text
 
 
-class K8sExternal(Settings):
+class K8sExternal(Zoned):
     """The zones, and how they are answered."""
 
     zones: tuple[Name, ...] = zones(
@@ -48,16 +49,6 @@ class K8sExternal(Settings):
         bare=(names.ROOT,),
         doc="Names of these zones, or of all, that aren't there are asked of the directives behind.",
     )
-
-    @property
-    def origins(self) -> tuple[Name, ...]:
-        """The zones that aren't reverse ones."""
-        return tuple(zone for zone in self.zones if not is_reverse(zone))
-
-    @property
-    def reverse(self) -> tuple[Name, ...]:
-        """The reverse zones."""
-        return tuple(zone for zone in self.zones if is_reverse(zone))
 
 
 DIRECTIVE: Final = Directive(

@@ -5,8 +5,9 @@ Defaults are CoreDNS 1.14's (plugin/kubernetes).
 
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from kdns.config.declarations import Directive, Law, Only, Settings, flag, option, zones
-from kdns.config.domains import ZONE, is_reverse
+from kdns.config.declarations import Directive, Law, Only, flag, option, zones
+from kdns.config.zoned import Zoned
+from kdns.config.domains import ZONE
 from kdns.config.kinds import FilePath, decimal, duration, file, of_text, seconds, text, whole, words
 from kdns.config.labels import Selector, parse
 from kdns.config.shapes import Kind, Shape, many, mapped, record, spread
@@ -49,7 +50,7 @@ _SELECTOR: Final[Shape[Selector]] = mapped(_EXPRESSION, parse)
 _PATH: Final = file("client.pem", rooted=False)
 
 
-class Kubernetes(Settings):
+class Kubernetes(Zoned):
     """Which names of the cluster are served, and where it is read."""
 
     zones: tuple[Name, ...] = zones(
@@ -149,16 +150,6 @@ class Kubernetes(Settings):
         default=STARTUP_S,
         doc="How long questions wait for the cluster to be read when the server starts.",
     )
-
-    @property
-    def origins(self) -> tuple[Name, ...]:
-        """The zones that aren't reverse ones."""
-        return tuple(zone for zone in self.zones if not is_reverse(zone))
-
-    @property
-    def reverse(self) -> tuple[Name, ...]:
-        """The reverse zones."""
-        return tuple(zone for zone in self.zones if is_reverse(zone))
 
     @property
     def home(self) -> Name:
