@@ -5,33 +5,29 @@ Reads flags and says what is wrong with them. How a command is given a name serv
 
 import os
 import sys
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
 from typing import Any, Final
 
 import click
 
-from kdns.cli.surroundings import keep_standard_input, surroundings
+from kdns.cli import devpaths, devserving
+from kdns.cli.devpaths import Looks
+from kdns.cli.surroundings import keep_standard_input
 from kdns.config import flags
-from kdns.config.directives.hosts import Host, Hosts
 from kdns.config.flags import Flags
-from kdns.config.kinds import FilePath
-from kdns.config.serving import Probes, Serving
+from kdns.config.serving import Serving
 from kdns.config.settings import Address, SettingsError
 from kdns.dev import doctor, journal, plans
 from kdns.dev.command import NAMESERVER, CommandError, Told, run
 from kdns.dev.guard import sounding_like_production
 from kdns.dev.network import Network
-from kdns.dns import names
 
 # Not mDNS' 5353; loopback alone, so that nobody else is answered.
 LISTEN: Final = "127.0.0.1:5354"
 _KUBECONFIG: Final = "~/.kube/config"
 _STDIN: Final = "-"
 _FAILURE: Final = 1
-_NO_FILE: Final = FilePath(os.devnull)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +40,7 @@ class _Asked:
     yes: bool
     zone: str | None
     namespace: str | None
+    whose: str | None
     mapped: tuple[str, ...]
     listen: str | None
     upstream: tuple[str, ...]
@@ -68,6 +65,7 @@ class _Command(click.Command):
 @click.option("--yes", is_flag=True, help="Even if the context sounds like production.")
 @click.option("--zone", metavar="ZONE", help=f"The cluster's zone.  [{flags.ZONE}]")
 @click.option("--search", "namespace", metavar="NS", help="Short names as in this namespace.  [the context's]")
+@click.option("--from", "whose", metavar="NS/POD", help="Names as in this pod, by its search path.")
 @click.option("--map", "mapped", metavar="SVC.NS=ADDR", multiple=True, help="A Service is there (repeatable).")
 @click.option("--listen", metavar="ADDR:PORT", help=f"Where to answer; without COMMAND.  [{LISTEN}]")
 @click.option("--upstream", metavar="ADDR[:PORT]", multiple=True, help="Who knows other names.  [/etc/resolv.conf]")
@@ -92,30 +90,35 @@ def dev(**given: Any) -> int:
         )
     if asked.command and asked.listen is not None:
         raise click.UsageError("--listen: found it beside a command, which has a name server of its own; take it out")
-    if asked.namespace is not None and not asked.command:
-        raise click.UsageError("--search: found it without a command; expected -- COMMAND, which it is for")
+    if asked.namespace is not None and asked.whose is not None:
+        raise click.UsageError("--search: found it beside --from, expected one of them")
     if asked.manifests and asked.yes:
         raise click.UsageError("--yes: found it beside -f, expected it for a cluster with an API server")
+    from kdns.sources.errors import SourceError  # noqa: PLC0415 - it reads YAML
+
     try:
-        settings = _settings(asked)
+        settings = devserving.serving(_flags(asked), asked.mapped)
+        return _answer(asked, settings)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
+    except SourceError as error:
+        return _fail(str(error))
+
+
+def _answer(asked: _Asked, settings: Serving) -> int:
+    """Answers by the settings, as asked for. Raises SettingsError and SourceError."""
     namespace = asked.namespace
     if not asked.manifests:
-        from kdns.sources.errors import SourceError  # noqa: PLC0415 - it reads YAML
-
-        try:
-            namespace = _cluster(asked, namespace)
-        except SourceError as error:
-            return _fail(str(error))
+        namespace = _cluster(asked, namespace)
         if namespace is None:
             return _FAILURE
     if _STDIN in asked.manifests:
         keep_standard_input()
-    told = Told((asked.zone or flags.ZONE).lower().rstrip("."), namespace)
-    if asked.split_dns:
-        return _split(told, settings)
-    return _run(asked.command, told, settings) if asked.command else _serve(settings)
+    looks = _looks(asked, settings, namespace)
+    if asked.command:
+        return _run(asked.command, looks.told, settings)
+    settings = devserving.completing(settings, looks.clients)
+    return _split(looks, settings) if asked.split_dns else _serve(settings)
 
 
 def _cluster(asked: _Asked, namespace: str | None) -> str | None:
@@ -135,11 +138,17 @@ def _cluster(asked: _Asked, namespace: str | None) -> str | None:
     return namespace
 
 
-def _settings(asked: _Asked) -> Serving:
-    """What is served. Raises SettingsError."""
+def _looks(asked: _Asked, settings: Serving, namespace: str | None) -> Looks:
+    """As whom names are looked for. Raises SettingsError and SourceError."""
+    zone = (asked.zone or flags.ZONE).lower().rstrip(".")
+    if asked.whose is not None:
+        return devpaths.of_pod(zone, asked.whose, settings.source)
+    return devpaths.of_machine(zone) if namespace is None else devpaths.of_namespace(zone, namespace)
+
+
+def _flags(asked: _Asked) -> Flags:
     kubeconfig = asked.kubeconfig or os.environ.get("KUBECONFIG") or _KUBECONFIG
-    zone = flags.ZONE if asked.zone is None else asked.zone
-    wanted = Flags(
+    return Flags(
         manifests=asked.manifests,
         kubeconfig=asked.kubeconfig if asked.manifests else kubeconfig,
         context=asked.context,
@@ -150,36 +159,6 @@ def _settings(asked: _Asked) -> Serving:
         quiet=bool(asked.command),
         workers="1",
     )
-    settings, warnings = flags.serving(wanted, surroundings())
-    for warning in warnings:
-        sys.stderr.write(f"kdns: warning: {warning}\n")
-    settings = replace(settings, probes=Probes())  # nobody looks in from outside
-    return _with(settings, tuple(_host(each, zone) for each in asked.mapped)) if asked.mapped else settings
-
-
-def _with(settings: Serving, mapped: tuple[Host, ...]) -> Serving:
-    """The settings, by which these names are asked first."""
-    hosts = Hosts(
-        file=_NO_FILE,
-        zones=(names.ROOT,),
-        inline=mapped,
-        ttl_s=flags.TTL_S,
-        no_reverse=True,
-        reload_s=0.0,
-        fallthrough=(names.ROOT,),
-        fallthrough_unsupported=True,  # a mapped Service keeps its ports
-    )
-    blocks = tuple(block._replace(settings=(hosts, *block.settings)) for block in settings.servers.blocks)
-    return replace(settings, servers=settings.servers._replace(blocks=blocks))
-
-
-def _host(text: str, zone: str) -> Host:
-    """A Service and its address as --map has them. Raises SettingsError."""
-    service, _, address = text.partition("=")
-    if [bool(label) for label in service.split(".")] == [True, True]:
-        with suppress(ValueError):
-            return Host(str(ip_address(address)), (names.fold(names.from_text(f"{service}.svc.{zone}")),))
-    raise SettingsError(f"--map {text}: expected SERVICE.NAMESPACE=ADDRESS, as in web.shop=127.0.0.1")
 
 
 def _serve(settings: Serving, network: Network | None = None) -> int:
@@ -198,16 +177,17 @@ def _run(command: tuple[str, ...], told: Told, settings: Serving) -> int:
         return _fail(str(error), error.status)
 
 
-def _split(told: Told, settings: Serving) -> int:
+def _split(looks: Looks, settings: Serving) -> int:
     from kdns.dev import split  # noqa: PLC0415 - seldom asked for
 
     server = settings.servers.listeners[0].address
-    plan = _plan(told.zone, server)
+    zone = looks.told.zone
+    plan = _plan(zone, server)
     if plan is None:
-        advice = plans.advice(told.zone, server.host, server.port)
+        advice = plans.advice(zone, server.host, server.port)
         return _fail(f"found neither systemd-resolved nor macOS, expected one of them; by hand:\n{advice.rstrip()}")
-    probe = f"kubernetes.default.svc.{told.zone}"
-    wanted = split.Wanted(plan, told.zone, (server.host, server.port), probe, journal.place(os.environ), os.getpid())
+    probe = f"kubernetes.default.svc.{zone}"
+    wanted = split.Wanted(plan, zone, (server.host, server.port), probe, journal.place(os.environ), os.getpid())
     try:
         return split.run(wanted, partial(_serve, settings))
     except split.SplitError as error:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+from kdns.cli import pods
 from kdns.cluster.objects import Key
 from kdns.config.serving import Serving
 from kdns.config.settings import Address, ClusterSource
@@ -127,12 +128,7 @@ async def _path(asked: Asked, asking: Asking | None, written: Sequence[Found]) -
     if not asked.pod:
         return of_namespace(asked.namespace, asked.zone)
     key = Key(asked.namespace, asked.pod)
-    if asking is not None:
-        pod = await asking.one("pods", key)
-    else:
-        pod = next((each.value for each in written if (each.kind, each.key) == ("Pod", key)), None)
-    if pod is None:
-        raise SourceError(f"--from {key.namespace}/{key.name}: found no such pod")
+    pod = pods.of_manifests(key, written) if asking is None else await pods.of_server(key, asking)
     return of_pod(pod_spec(pod), key.namespace, key.name, asked.zone)
 
 
@@ -140,7 +136,7 @@ async def _details(key: Key, asking: Asking | None, written: Sequence[Found]) ->
     """What people want to know of a Service and its endpoints."""
     if asking is None:
         return _written_details(key, written)
-    service, slices, pods, notes = None, [], [], []
+    service, slices, behind, notes = None, [], [], []
     try:
         service = await asking.one("services", key)
         slices = await asking.labelled("endpointslices", key.namespace, {_SERVICE_LABEL: key.name})
@@ -149,10 +145,10 @@ async def _details(key: Key, asking: Asking | None, written: Sequence[Found]) ->
     selector = (service or {}).get("spec", {}).get("selector")
     if isinstance(selector, dict) and selector:
         try:
-            pods = await asking.labelled("pods", key.namespace, selector)
+            behind = await asking.labelled("pods", key.namespace, selector)
         except SourceError as error:
             notes.append(f"since when endpoints are ready can't be told, as pods can't be read: {error}")
-    return details(service, slices, pods, "; ".join(notes))
+    return details(service, slices, behind, "; ".join(notes))
 
 
 def _written_details(key: Key, written: Sequence[Found]) -> Details:

@@ -48,7 +48,8 @@ class Told(NamedTuple):
     """What the command is told about resolving."""
 
     zone: str
-    namespace: str | None = None  # whose search path it has
+    path: resolving.Path | None = None  # the machine's, if none
+    nameservers: tuple[str, ...] = ()  # who else is asked
 
 
 class CommandError(Exception):
@@ -93,8 +94,8 @@ def _made(make: Callable[[], T]) -> T:
 
 def _files(told: Told) -> Iterator[tuple[str, str]]:
     """The private files. Raises OSError where the machine hasn't got what they lie over."""
-    text = _text(_RESOLV_CONF)
-    yield _RESOLV_CONF, resolving.resolv_conf(text, NAMESERVER[0], zone=told.zone, namespace=told.namespace)
+    path = told.path or resolving.path_of(_text(_RESOLV_CONF))
+    yield _RESOLV_CONF, resolving.resolv_conf((NAMESERVER[0], *told.nameservers), path)
     if Path(_NSSWITCH_CONF).exists():
         yield _NSSWITCH_CONF, resolving.nsswitch_conf(_text(_NSSWITCH_CONF))
 

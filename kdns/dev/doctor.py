@@ -1,6 +1,5 @@
 """What of kdns dev can work on this machine, and what stands in its way; it looks, and changes nothing."""
 
-import os
 import shutil
 import socket
 import sys
@@ -9,13 +8,12 @@ from typing import Final, NamedTuple
 
 from kdns.dev import kernel, rights
 from kdns.dev.network import Network
-from kdns.dev.process import Process
+from kdns.dev.process import told_by
 
 RESOLVED: Final = Path("/run/systemd/resolve")
 _NSSWITCH_CONF: Final = Path("/etc/nsswitch.conf")
 # Who takes names that end in .local for multicast DNS' alone, unless they have more labels than two.
 _MDNS: Final = "mdns"
-_PROBE_S: Final = 10.0
 
 
 class Finding(NamedTuple):
@@ -50,24 +48,18 @@ def split_dns() -> str:
 
 def _namespaces() -> str:
     """Tried by a process of its own, since there is no way back."""
-    reader, writer = os.pipe()
+    return told_by(_attempt)
 
-    def attempt() -> int:
-        try:
-            kernel.machine()
-            rights.acquire()
-            Network.make()
-            kernel.unshare(kernel.NEW_MOUNTS)
-        except OSError as error:
-            os.write(writer, str(error).encode())
-        return 0
 
-    process = Process.fork(attempt)
-    os.close(writer)
-    with open(reader, "rb") as told:  # noqa: PTH123 - a descriptor
-        why = told.read().decode()
-    process.end(_PROBE_S)
-    return why
+def _attempt() -> str:
+    try:
+        kernel.machine()
+        rights.acquire()
+        Network.make()
+        kernel.unshare(kernel.NEW_MOUNTS)
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _port(listen: tuple[str, int]) -> str:

@@ -1,25 +1,32 @@
 """What programs are told about resolving: the texts of a private resolv.conf and nsswitch.conf.
 
-Pure: texts in, texts out. A search path is that of a pod with dnsPolicy ClusterFirst: the namespace's own domains, then the
-machine's, and ndots:5 (Kubernetes, "DNS for Services and Pods"). Without a namespace the machine's stays as it is.
+Pure: texts in, texts out. What a pod's search path is others say.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-POD_NDOTS: Final = 5
 # Files before the DNS, and nobody else: nss-resolve and the like ask the machine's own resolver, whatever resolv.conf says.
 _HOSTS: Final = "hosts: files dns"
 
 
-def resolv_conf(text: str, nameserver: str, *, zone: str, namespace: str | None) -> str:
-    """The machine's resolv.conf with another name server, and the search path of a pod in the namespace."""
-    search, options = _search(text), _options(text)
-    if namespace is not None:
-        search = [f"{namespace}.svc.{zone}", f"svc.{zone}", zone, *search]
-        options = [each for each in options if not each.startswith("ndots:")] + [f"ndots:{POD_NDOTS}"]
-    lines = [f"nameserver {nameserver}"]
-    lines += [f"search {' '.join(dict.fromkeys(search))}"] if search else []
-    lines += [f"options {' '.join(options)}"] if options else []
+class Path(NamedTuple):
+    """How names are looked for, in the order in which it counts."""
+
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()  # "ndots:5"
+
+
+def path_of(text: str) -> Path:
+    """That of a resolv.conf."""
+    return Path(tuple(_search(text)), tuple(_options(text)))
+
+
+def resolv_conf(nameservers: Sequence[str], path: Path) -> str:
+    """A resolv.conf with these name servers and this search path, each domain once."""
+    lines = [f"nameserver {each}" for each in nameservers]
+    lines += [f"search {' '.join(dict.fromkeys(path.search))}"] if path.search else []
+    lines += [f"options {' '.join(path.options)}"] if path.options else []
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -7,6 +7,7 @@ Sources: resolv.conf(5), glibc's res_search; Kubernetes "DNS for Services and Po
 
 from collections.abc import Iterable
 from ipaddress import ip_address
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,8 @@ from kdns.explain.explanation import Path
 NDOTS: Final = 5  # the kubelet's
 NDOTS_MAX: Final = 15  # glibc's
 SEARCH_MAX: Final = 32  # the kubelet's
+SEARCH_OCTETS_MAX: Final = 2048  # the kubelet's, of the whole line's names
+NAMESERVERS_MAX: Final = 3  # the kubelet's, and glibc's
 
 
 class QuestionError(ValueError):
@@ -62,6 +65,16 @@ class Question(NamedTuple):
     path: Path
 
 
+class Node(NamedTuple):
+    """What a node's own resolv.conf says beside its name servers."""
+
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+_UNKNOWN_NODE: Final = Node()
+
+
 def of_namespace(namespace: str, zone: str) -> Path:
     """The path of a pod with dnsPolicy ClusterFirst; zone is the cluster's, without final dot."""
     search = (f"{namespace}.svc.{zone}", f"svc.{zone}", zone)
@@ -70,26 +83,69 @@ def of_namespace(namespace: str, zone: str) -> Path:
 
 def of_pod(spec: PodSpec, namespace: str, name: str, zone: str) -> Path:
     """The path of this pod, as far as its own spec and the cluster decide it."""
-    whose = f"pod {namespace}/{name}"
+    told = resolving(spec, namespace, zone)
+    return Path(whose=f"pod {namespace}/{name}", search=told.search, ndots=told.ndots, note=told.note)
+
+
+class Resolving(NamedTuple):
+    """A pod's resolv.conf as its kubelet writes it."""
+
+    search: tuple[str, ...]
+    options: tuple[str, ...]  # "ndots:5"
+    nameservers: tuple[str, ...]  # those of its dnsConfig
+    note: str  # who else is asked than the cluster's DNS; empty where nobody is
+
+    @property
+    def ndots(self) -> int:
+        """From how many dots on a name is asked for as it is first."""
+        found = [each.partition(":")[2] for each in self.options if each.startswith("ndots:")]
+        return min(int(found[-1][:4]), NDOTS_MAX) if found and found[-1].isdecimal() else 1
+
+
+def resolving(spec: PodSpec, namespace: str, zone: str, node: Node = _UNKNOWN_NODE) -> Resolving:
+    """What the kubelet of such a node tells the pod; of a node that isn't known, nothing."""
     policy = spec.dns_policy or "ClusterFirst"
     config = spec.dns_config or Config()
     of_node = policy == "Default" or (policy == "ClusterFirst" and spec.host_network)
-    base = of_namespace(namespace, zone)
-    search = () if policy == "None" or of_node else base.search
-    ndots = 1 if policy == "None" or of_node else base.ndots
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     note = ""
     if of_node:
+        search, options = node
         why = "hostNetwork with dnsPolicy ClusterFirst" if policy == "ClusterFirst" else "dnsPolicy Default"
         note = f"{why}: it asks its node's name servers, not the cluster's, and searches what the node does"
     elif policy == "None":
         note = f"dnsPolicy None: it asks {', '.join(config.nameservers or ()) or 'nobody'}"
-    elif config.nameservers:
-        note = f"besides the cluster's it asks {', '.join(config.nameservers)}"
-    for option in config.options or ():
-        if option.name == "ndots" and (option.value or "").isdigit():
-            ndots = min(int((option.value or "")[:4]), NDOTS_MAX)
+    else:
+        search = (*of_namespace(namespace, zone).search, *node.search)
+        options = (f"ndots:{NDOTS}",)
+        note = f"besides the cluster's it asks {', '.join(config.nameservers)}" if config.nameservers else ""
     added = (each.rstrip(".") for each in config.searches or () if each.rstrip("."))
-    return Path(whose=whose, search=tuple(dict.fromkeys((*search, *added)))[:SEARCH_MAX], ndots=ndots, note=note)
+    return Resolving(
+        _fitting(dict.fromkeys((*search, *added))),
+        _merged(options, config.options or ()),
+        tuple(dict.fromkeys(config.nameservers or ()))[:NAMESERVERS_MAX],
+        note,
+    )
+
+
+def _fitting(search: Iterable[str]) -> tuple[str, ...]:
+    """As many of the domains as a pod may have."""
+    kept: list[str] = []
+    octets = 0
+    for each in islice(search, SEARCH_MAX):
+        octets += len(each) + 1
+        if octets - 1 > SEARCH_OCTETS_MAX:
+            break
+        kept.append(each)
+    return tuple(kept)
+
+
+def _merged(options: Iterable[str], others: Iterable[Option]) -> tuple[str, ...]:
+    """The options, of which a pod's own count."""
+    values = {each.partition(":")[0]: each for each in options}
+    values |= {each.name: f"{each.name}:{each.value}" if each.value else each.name for each in others if each.name}
+    return tuple(values.values())
 
 
 def question(name: str, rtype: int | None, path: Path) -> Question:

@@ -5,7 +5,8 @@ knowing the pod. Completed is what has two labels or more before N.svc.Z, as lon
 none of its Services: nothing of the cluster can have such a name. The moment that a Service is there, what it has is
 the answer; so an answer depends on the owner (N, label), on the namespace, and on all that was asked for.
 
-Short names are completed for clients without a list, as in a pod of the namespaces that the settings name.
+Short names are completed for clients without a list, as in a pod of the namespaces that the settings name; other names, by
+the list of domains that the settings have, as glibc goes through one.
 How the names are asked for is walk's.
 """
 
@@ -31,6 +32,7 @@ NAME: Final = "searchpath"
 NAMESPACES_MAX: Final = 64  # that are counted apart; the others together
 OTHERS: Final = "other"
 
+_ARPA: Final = names.from_text("arpa")  # of addresses: no client goes through a list for them
 _SHORT_MAX: Final = 4  # labels of a short name: those of an endpoint's name below N.svc
 
 
@@ -58,7 +60,9 @@ class Searchpath:
             "_domains",
             "_ends",
             "_index",
+            "_list",
             "_long",
+            "_ndots",
             "_namespaces",
             "_origins",
             "_questions",
@@ -91,9 +95,10 @@ class Searchpath:
         self._namespaces = namespaces
         self._long = not settings.no_completion
         self._short = tuple(map(label, settings.short))
+        self._list, self._ndots = settings.list, settings.ndots
         self._ends = tuple(Name(SVC + origin) for origin in origins) if self._long else ()
         # Short names may end in anything.
-        self.places = (names.ROOT,) if self._short else self._ends
+        self.places = (names.ROOT,) if self._short or self._list else self._ends
         self._questions: Counter[tuple[str, str]] = Counter()  # by namespace and what came of it
         self._asked: Counter[str] = Counter()  # names, by namespace
 
@@ -105,8 +110,8 @@ class Searchpath:
         for end in self._ends:
             if is_below(query.name, end):
                 return self._ask_below(request, len(query.name) - len(end), rest, done)
-        if self._short and not any(is_below(query.name, origin) for origin in self._origins):
-            path = self._short_path(query)
+        if (self._short or self._list) and not any(is_below(query.name, origin) for origin in (*self._origins, _ARPA)):
+            path = self._short_path(query) or self._listed_path(query)
             if path:
                 return Walk(Way(path, NAME, self._ttl_s), rest).ask(request, done)
         return rest(request, done)
@@ -174,12 +179,20 @@ class Searchpath:
         """The names that a client of the short namespaces asks for, the name itself last; none for a name that isn't short."""
         labels = labels_before(query.name, len(query.name) - 1) or []
         count = sum(1 for label in labels if label[1:2] != b"_")
-        if not 0 < count <= _SHORT_MAX or (count > 2 and labels[-1] != SVC):
+        if not self._short or not 0 < count <= _SHORT_MAX or (count > 2 and labels[-1] != SVC):
             return []
         base = query.qname[:-1]
         origin = self._origins[0]
         domains = [*(Name(each + SVC + origin) for each in self._short), Name(SVC + origin), origin]
         return list(completed(base, domains))
+
+    def _listed_path(self, query: Query) -> list[Name]:
+        """The names that a client with the settings' list asks for; none where there is no list."""
+        labels = labels_before(query.name, len(query.name) - 1)
+        if not self._list or not labels:
+            return []
+        path = list(completed(query.qname[:-1], self._list))  # the name itself is last
+        return path if len(labels) <= self._ndots else [path[-1], *path[:-1]]
 
 
 def _narrowed(outcome: Outcome) -> Outcome:

@@ -33,7 +33,8 @@ def said(capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str]:
     [
         (("-f", "a", "--listen", ":1", "--", "true"), "--listen: found it beside a command"),
         (("-f", "a", "--split-dns", "--", "true"), "--split-dns: found it beside a command"),
-        (("-f", "a", "--search", "shop"), "--search: found it without a command"),
+        (("-f", "a", "--search", "shop", "--from", "shop/web-0"), "--search: found it beside --from"),
+        (("-f", "a", "--from", "shop", "--upstream", NOBODY), '--from: found "shop", expected NAMESPACE/POD'),
         (("-f", "a", "--yes"), "--yes: found it beside -f"),
         (("-f", "a", "--context", "b"), "--context: found it beside --manifests"),
         (("-f", "a", "--map", "web=127.0.0.1"), "--map web=127.0.0.1: expected SERVICE.NAMESPACE=ADDRESS"),

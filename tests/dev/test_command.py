@@ -23,6 +23,20 @@ kind: Service
 metadata: {name: web, namespace: shop}
 spec: {clusterIP: 10.96.1.1, ports: [{port: 80}]}
 """
+POD = """
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-0, namespace: shop}
+spec:
+  dnsPolicy: None
+  dnsConfig: {nameservers: [192.0.2.1], searches: [x.example, shop.svc.cluster.local], options: [{name: ndots, value: "2"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1, namespace: shop}
+spec: {dnsConfig: {nameservers: [192.0.2.1], searches: [x.example]}}
+"""
 CHANGED = MANIFESTS.replace("10.96.1.1", "10.96.1.2")
 WHOLE = "web.shop.svc.cluster.local"
 PYTHON = "import socket, sys; print(socket.gethostbyname(sys.argv[1]))"
@@ -107,6 +121,30 @@ def test_programs_ask_kdns(client: list[str], tmp_path: Path) -> None:
         pytest.skip(f"needs {client[0]}")
     done = ran("-f", str(written(tmp_path)), "--", *client)
     assert "10.96.1.1" in done.stdout + done.stderr
+
+
+def test_a_command_is_told_what_a_pod_is(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(MANIFESTS + POD)
+    look = ["--", "sh", "-c", "cat /etc/resolv.conf; getent ahostsv4 web"]
+    done = ran("-f", str(path), "--from", "shop/web-0", *look)
+    assert done.stdout.splitlines()[:3] == [
+        "nameserver 127.0.54.53",
+        "search x.example shop.svc.cluster.local",
+        "options ndots:2",
+    ]
+    assert "10.96.1.1" in done.stdout or shutil.which("getent") is None
+    assert "dnsPolicy None: it asks 192.0.2.1; here kdns is asked first" in done.stderr
+    done = ran("-f", str(path), "--from", "shop/web-1", *look)
+    first, second, search, options = done.stdout.splitlines()[:4]
+    assert [first, second, options] == ["nameserver 127.0.54.53", "nameserver 192.0.2.1", "options ndots:5"]
+    assert search.startswith("search shop.svc.cluster.local svc.cluster.local cluster.local ")
+    assert search.endswith(" x.example")
+    done = ran("-f", "-", "--from", "shop/web-2", "--", "true", given=MANIFESTS + POD)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "kdns: --from shop/web-2: found no such pod; did you mean shop/web-1, shop/web-0?\n",
+    )
 
 
 def test_a_static_program_of_go_asks_kdns(tmp_path: Path) -> None:

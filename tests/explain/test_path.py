@@ -4,7 +4,18 @@ import pytest
 
 from kdns.dns import types
 from kdns.explain.explanation import Path
-from kdns.explain.path import Config, Option, PodSpec, QuestionError, candidates, of_namespace, of_pod, question
+from kdns.explain.path import (
+    Config,
+    Node,
+    Option,
+    PodSpec,
+    QuestionError,
+    candidates,
+    of_namespace,
+    of_pod,
+    question,
+    resolving,
+)
 
 SHOP = of_namespace("shop", "cluster.local")
 ENDS = ["shop.svc.cluster.local.", "svc.cluster.local.", "cluster.local."]
@@ -60,6 +71,42 @@ def test_the_policy_decides_who_is_asked(spec: PodSpec, search: tuple[str, ...],
     assert (path.search, path.ndots) == (search, ndots)
     assert note in path.note
     assert bool(note) == bool(path.note)
+
+
+NODE = Node(("office.example", "svc.cluster.local"), ("edns0", "ndots:2"))
+CONFIG = Config(["192.0.2.1"], ["x.example."], [Option("ndots", "3"), Option("timeout", "1"), Option("rotate")])
+OF_SHOP = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local", "office.example", "x.example")
+
+
+@pytest.mark.parametrize(
+    ("policy", "host_network", "search", "options"),
+    [
+        ("ClusterFirst", False, OF_SHOP, ("ndots:3", "timeout:1", "rotate")),
+        ("", False, OF_SHOP, ("ndots:3", "timeout:1", "rotate")),
+        ("ClusterFirstWithHostNet", True, OF_SHOP, ("ndots:3", "timeout:1", "rotate")),
+        ("ClusterFirst", True, (*NODE.search, "x.example"), ("edns0", "ndots:3", "timeout:1", "rotate")),
+        ("Default", False, (*NODE.search, "x.example"), ("edns0", "ndots:3", "timeout:1", "rotate")),
+        ("None", False, ("x.example",), ("ndots:3", "timeout:1", "rotate")),
+    ],
+)
+def test_a_resolv_conf_is_as_the_kubelet_writes_it(
+    policy: str, host_network: bool, search: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    told = resolving(PodSpec(policy, host_network, CONFIG), "shop", "cluster.local", NODE)
+    assert (told.search, told.options, told.nameservers, told.ndots) == (search, options, ("192.0.2.1",), 3)
+
+
+def test_a_resolv_conf_has_no_more_than_the_kubelet_lets_it_have() -> None:
+    many = Config(
+        nameservers=[f"192.0.2.{number}" for number in (1, 2, 2, 3, 4)],
+        searches=[f"{number}.example" for number in range(40)],
+        options=[Option("ndots", "99")],
+    )
+    told = resolving(PodSpec("None", dns_config=many), "shop", "cluster.local")
+    assert (len(told.search), told.nameservers, told.ndots) == (32, ("192.0.2.1", "192.0.2.2", "192.0.2.3"), 15)
+    long = Config(searches=[f"{'x' * 60}.{'y' * 60}.{number}.example" for number in range(10, 32)])
+    search = resolving(PodSpec("None", dns_config=long), "shop", "cluster.local").search
+    assert len(" ".join(search)) <= 2048 < len(" ".join((*search, search[-1])))
 
 
 @pytest.mark.parametrize(

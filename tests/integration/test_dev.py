@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab
+from tests.lab import ADMIN, Lab
 from tests.server import NOBODY, REPOSITORY
 
 pytestmark = pytest.mark.lab
@@ -30,3 +30,39 @@ def test_a_command_has_the_names_of_the_cluster_and_those_of_its_contexts_namesp
         ", namespace dev-one"
     )  # what others left in the cluster may be complained of
     assert done.stdout.split() == [made["spec"]["clusterIP"], "web.dev-one.svc.cluster.local"]
+
+
+def test_names_are_those_of_a_pod_of_the_cluster(lab: Lab) -> None:
+    lab.create("namespaces", "", "dev-two")
+    made = lab.create("services", "dev-two", "db", spec={"ports": [{"port": 80}]})
+    spec = {
+        "containers": [{"name": "db", "image": "db"}],
+        "dnsConfig": {"searches": ["x.example"], "options": [{"name": "ndots", "value": "2"}]},
+    }
+    lab.create("pods", "dev-two", "db-0", spec=spec)
+    path = str(lab.kubeconfig({"token": ADMIN}))
+    command = [sys.executable, "-m", "kdns", "dev", "--kubeconfig", path, "--upstream", NOBODY]
+    look = ["--", "sh", "-c", "cat /etc/resolv.conf; getent hosts db"]
+    done = subprocess.run(
+        [*command, "--from", "dev-two/db-0", *look],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    search = next(line for line in done.stdout.splitlines() if line.startswith("search "))
+    assert search.startswith("search dev-two.svc.cluster.local svc.cluster.local cluster.local ")
+    assert search.endswith(" x.example")
+    assert "options ndots:2" in done.stdout.splitlines()
+    assert made["spec"]["clusterIP"] in done.stdout
+    done = subprocess.run(
+        [*command, "--from", "dev-two/bd-0", "--", "true"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1] == "kdns: --from dev-two/bd-0: found no such pod; did you mean dev-two/db-0?"
+    lab.delete("pods", "dev-two", "db-0")

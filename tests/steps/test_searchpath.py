@@ -264,6 +264,33 @@ def test_short_names_are_completed_as_in_a_pod_of_the_namespace(name: str, leads
     assert told(ask(name)).rcode == (types.NOERROR if name in KNOWN else types.NXDOMAIN)  # off without it
 
 
+@given(
+    clusters,
+    st.sampled_from(("web.b.", "www.example.com.", "db.", "x.y.", "h0.db.a.", "a.svc.", "_http._tcp.web.b.")),
+    st.integers(min_value=0, max_value=5),
+    st.sets(st.sampled_from(OUTSIDE)),
+    st.sampled_from((types.A, types.AAAA, types.SRV)),
+)
+def test_by_a_list_a_name_is_answered_as_a_client_with_this_list_finds_it(
+    cluster: Cluster, base: str, ndots: int, known: set[str], qtype: int
+) -> None:
+    index, outside = index_of(cluster), Outside(dict.fromkeys(known, "192.0.2.1"))
+    domains = ("a.svc.cluster.local.", OWN)
+    order = (*domains, "") if base.count(".") - 1 < ndots else ("", *domains)
+    said = Settings(list=names(*domains), ndots=ndots, no_completion=True)
+    expected = walked(plain(index, outside), base, order, qtype)
+    assert told(completing(index, outside, said)(asked(base, qtype), never)) == expected
+
+
+def test_by_a_list_names_of_the_cluster_and_of_addresses_are_left_as_they_are() -> None:
+    said = Settings(list=names("edge.svc.cluster.local.", OWN))
+    assert cname_of(ask("web.", said=said)) == "web.edge.svc.cluster.local."
+    assert cname_of(ask("web.shop.svc.cluster.local.", said=said)) is None
+    outside = Outside(KNOWN)
+    completing(index_of(CLUSTER), outside, said)(asked("1.2.0.192.in-addr.arpa.", types.PTR), never)
+    assert not outside.asked
+
+
 def test_without_completion_only_short_names_are_completed() -> None:
     said = Settings(short=("shop",), no_completion=True)
     assert told(ask("www.example.com.shop.svc.cluster.local.", said=said)).rcode == types.NXDOMAIN

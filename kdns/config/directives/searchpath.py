@@ -5,8 +5,8 @@ from typing import Final, Literal, TypeAlias
 
 from kdns.config.declarations import Directive, Settings, flag, option, zones
 from kdns.config.directives.kubernetes import NAMESPACE
-from kdns.config.domains import ZONE
-from kdns.config.kinds import FilePath, file, words
+from kdns.config.domains import NAME, ZONE
+from kdns.config.kinds import FilePath, file, whole, words
 from kdns.config.shapes import many
 from kdns.dns.names import Name
 
@@ -14,6 +14,8 @@ Family: TypeAlias = Literal["ipv4", "ipv6", "auto"]
 
 _FAMILIES: Final[Sequence[Family]] = ("ipv4", "ipv6", "auto")
 
+NDOTS: Final = 5  # a pod's
+NDOTS_MAX: Final = 15  # glibc's
 RESOLV_CONF: Final = FilePath("/etc/resolv.conf")
 
 
@@ -34,6 +36,19 @@ class Searchpath(Settings):
         repeat="each",
         doc="Short names, as SERVICE and SERVICE.NAMESPACE, are completed as in a pod of these namespaces, the first first.",
     )
+    list: tuple[Name, ...] = option(
+        "list DOMAIN...",
+        many(NAME),
+        default=(),
+        repeat="each",
+        doc="All other names are completed by these domains, in this order, as by a client with such a search list.",
+    )
+    ndots: int = option(
+        "ndots COUNT",
+        whole(0, NDOTS_MAX),
+        default=NDOTS,
+        doc="With so many dots or more a name is asked for as it is before list is gone through, with fewer after it.",
+    )
     family: Family | None = option(
         "family FAMILY",
         words(_FAMILIES),
@@ -43,7 +58,7 @@ class Searchpath(Settings):
             " names outside no address of another is told."
         ),
     )
-    no_completion: bool = flag("nocompletion", doc="Long names are left to clients; only short and family count.")
+    no_completion: bool = flag("nocompletion", doc="Long names are left to clients; only short, list and family count.")
 
 
 DIRECTIVE: Final = Directive(

@@ -43,6 +43,10 @@ class Asking:
         query = urlencode({"labelSelector": selector, "limit": str(targets.PAGE_LIMIT)})
         return await self._items(f"{base}/namespaces/{quote(namespace, safe='')}/{resource}?{query}")
 
+    async def some(self, resource: Resource) -> list[Any]:
+        """The objects of all namespaces, at most a page of them. Raises SourceError."""
+        return await self._items(targets.page(resource, targets.PAGE_LIMIT).target)
+
     async def _items(self, target: str) -> list[Any]:
         credentials = await self._account.credentials()
         headers = {**_HEADERS, **credentials.headers()}
