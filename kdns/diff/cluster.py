@@ -102,6 +102,14 @@ def _alias(pair: Pair, difference: Difference) -> bool:
     return difference.where in words
 
 
+def _alias_of_all(pair: Pair, difference: Difference) -> bool:
+    """An ExternalName asked for another type than addresses, whose target has such records."""
+    if pair.question.qtype in {*_ADDRESSES, types.CNAME} or not _begins_with_cname(pair.ours):
+        return False
+    denied = pair.theirs.rcode == types.NOERROR and not pair.theirs.answer
+    return denied and difference.where in {"answer", "authority", "additional", "aa"}
+
+
 def _circle(pair: Pair, difference: Difference) -> bool:
     """ExternalNames that lead to each other."""
     if pair.rcodes != (types.NOERROR, types.SERVFAIL) or not _begins_with_cname(pair.ours):
@@ -201,6 +209,7 @@ ROWS: Final = (
     Row("D15", "cluster", "the addresses listened on are the name server's", _name_server),
     Row("D15", "own", "no link-local address is the name server's", _link_local),
     Row("D5", "cluster", "an alias keeps its CNAME, and has the rcode of its target (RFC 6604)", _alias),
+    Row("D42", "cluster", "an alias stands for every type (RFC 1034)", _alias_of_all),
     Row("D6", "cluster", "aliases without an end are a failure", _circle),
     Row("D7", "cluster", "a pod has all its addresses, however they are spelled", _pod),
     Row("D12", "cluster", "nothing is below a pod's name", _below_pod),

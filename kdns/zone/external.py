@@ -1,8 +1,9 @@
 """ExternalName Services: the CNAME, and the way it leads as long as it stays inside the zone.
 
-Only A and AAAA questions are led on; CNAME is answered as it is, and other types have no
-data there, as CoreDNS has it. Where the way leaves the zone somebody else must ask on.
-Standards: RFC 1034 section 3.6.2, RFC 6604 section 3 (the rcode is the last name's),
+It stands for every type, so that a name that leads to nothing exists for none of them: a
+resolver that goes through a search list would stop at one. CNAME itself is answered as it is,
+ANY has no data. Where the way leaves the zone somebody else must ask on.
+Standards: RFC 1034 section 3.6.2, RFC 8482, RFC 6604 section 3 (the rcode is the last name's),
 RFC 2181 section 10.1; the Kubernetes DNS specification section 2.5.
 """
 
@@ -14,11 +15,9 @@ from kdns.dns.names import Name, labels_of
 from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.zone import dashed
 from kdns.zone.entry import Entry, Owner, unpack_service
-from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, Found
+from kdns.zone.terms import NODATA, Asked, Found
 
 STEPS: Final = 8  # CNAMEs in one answer
-
-_LED: Final = frozenset((*ADDRESS_SIZES, types.CNAME))
 
 
 def at_service(entry: Entry, _owner: Owner, asked: Asked) -> Answer | None:
@@ -26,7 +25,7 @@ def at_service(entry: Entry, _owner: Owner, asked: Asked) -> Answer | None:
     target = Name(unpack_service(entry).target)
     if not _is_host(target):
         return None
-    if asked.qtype not in _LED:
+    if asked.qtype == types.ANY:
         return NODATA
     return Answer(0, (RecordSet(asked.qname, types.CNAME, asked.ttl, (target,)),))
 

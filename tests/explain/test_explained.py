@@ -227,7 +227,7 @@ def test_what_may_be_the_matter(name: str, code: str, words: str) -> None:
         (f"web.shop.{SVC}", types.AAAA, "shop/web is there, its ClusterIPs are not IPv6"),
         (f"web.office.{SVC}", types.SRV, "office/web is there, but has no ports"),
         (f"web.shop.{SVC}", types.MX, "shop/web is there, but has no MX records"),
-        (f"here.shop.{SVC}", types.SRV, "Service shop/here is an ExternalName, which has a CNAME alone"),
+        (f"here.shop.{SVC}", types.ANY, "Service shop/here is an ExternalName, which has a CNAME alone"),
         (f"x.here.shop.{SVC}", types.A, "Service shop/here is an ExternalName, which has no names below it"),
         (f"a.b.c.web.shop.{SVC}", types.A, "nothing below Service shop/web has so many labels"),
         (f"orphan.shop.{SVC}", types.A, "there is no Service orphan in namespace shop; EndpointSlices name it"),

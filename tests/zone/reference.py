@@ -200,7 +200,7 @@ class Reference:
             node, primary = self._find(zone, name)
             if node is None and any(is_below(name, through) for through in setup.fallthrough):
                 return Expected("NOERROR", frozenset(chain), chase=name) if chain else None
-            if node and "CNAME" in node and rtype in {"A", "AAAA"}:
+            if node and "CNAME" in node and rtype not in {"CNAME", "ANY"}:
                 if len(chain) == STEPS:
                     return Expected("SERVFAIL")
                 (target,) = node["CNAME"]

@@ -110,9 +110,14 @@ def test_cname_is_answered_unchased() -> None:
     )
 
 
-@pytest.mark.parametrize("qtype", ["SRV", "TXT", "MX", "HTTPS", "ANY", "SOA", "PTR"])
-def test_other_types_have_no_data(qtype: str) -> None:
-    assert said(f"out.shop.svc.cluster.local {qtype}") == NODATA
+@pytest.mark.parametrize("qtype", ["SRV", "TXT", "MX", "HTTPS", "SOA", "PTR", "TYPE65534"])
+def test_an_alias_stands_for_every_type(qtype: str) -> None:
+    assert said(f"out.shop.svc.cluster.local {qtype}") == said("out.shop.svc.cluster.local A")
+    assert said(f"gone.shop.svc.cluster.local {qtype}") == said("gone.shop.svc.cluster.local A")
+
+
+def test_any_has_no_data() -> None:
+    assert said("out.shop.svc.cluster.local ANY") == NODATA
 
 
 @pytest.mark.parametrize("below", ["x", "_tcp", "_http._tcp", "10-1-9-1"])

@@ -6,10 +6,10 @@ Defaults are CoreDNS 1.14's (plugin/k8s_external).
 from typing import Final
 
 from kdns.config.declarations import Directive, Law, flag, option, zones
-from kdns.config.zoned import Zoned
 from kdns.config.domains import ZONE
 from kdns.config.kinds import of_text, seconds
 from kdns.config.shapes import spread
+from kdns.config.zoned import Zoned
 from kdns.dns import names
 from kdns.dns.names import Name
 

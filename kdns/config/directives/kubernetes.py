@@ -6,12 +6,12 @@ Defaults are CoreDNS 1.14's (plugin/kubernetes).
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from kdns.config.declarations import Directive, Law, Only, flag, option, zones
-from kdns.config.zoned import Zoned
 from kdns.config.domains import ZONE
 from kdns.config.kinds import FilePath, decimal, duration, file, of_text, seconds, text, whole, words
 from kdns.config.labels import Selector, parse
 from kdns.config.shapes import Kind, Shape, many, mapped, record, spread
 from kdns.config.syntax import WARNING
+from kdns.config.zoned import Zoned
 from kdns.dns import names
 from kdns.dns.names import Name, is_below
 
