@@ -1,7 +1,11 @@
 """Clients that go through a search list, and upstreams that know some names, for tests of what goes through it for them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from functools import cache
+from itertools import product
+from typing import Final, NamedTuple
+
+from hypothesis import strategies as st
 
 from kdns.dns import types
 from kdns.dns.foreign import rcode
@@ -9,9 +13,44 @@ from kdns.dns.names import Name, fold, from_text, to_text
 from kdns.dns.query import Query
 from kdns.dns.records import Answer
 from kdns.steps.chain import Answered, Done, Failed, Outcome, Peer, Relayed, Request, Rest
+from kdns.zone.entry import Kind
 from tests.steps.upstream_texts import reply
+from tests.zone.clusters import Cluster, Service, Slice
 
 SOA = "example. 9 IN SOA ns.example. root.example. 1 2 3 4 7"
+
+# One of each kind that differs in which of its names exist, and of which types: more is tests/zone's to prove, and
+# takes most of a law's time to draw.
+_NAMED: Final = Slice((("10.0.0.1", "h0"), ("10.0.0.2", "")), (("http", "tcp", 80),))
+_NAMED_V6: Final = Slice((("fd00::1", "h0"),), (("", "udp", 81),))
+_TARGETS: Final = (
+    *("web.a.svc.Cluster.local.", "db.b.svc.cluster.local.", "h0.db.a.svc.cluster.local.", "cluster.local."),
+    *("_http._tcp.web.b.svc.cluster.local.", "10-0-0-1.a.pod.cluster.local.", "nowhere.a.svc.cluster.local."),
+    *("1.0.0.10.in-addr.arpa.", "www.Example.com.", "10.0.0.1."),
+)
+_SERVICES: Final = (
+    *(Service(ips=ips, ports=_NAMED.ports) for ips in (("10.0.1.0",), ("fd00::",), ("10.0.1.0", "fd00::"), ())),
+    Service(ips=("10.0.1.0",), slices=(_NAMED,)),
+    *(Service(Kind.HEADLESS, slices=each) for each in ((_NAMED,), (_NAMED_V6,), (_NAMED, _NAMED_V6), ())),
+    *(Service(Kind.EXTERNAL_NAME, target=target) for target in _TARGETS),
+    Service(Kind.SLICES_ONLY, slices=(_NAMED,)),
+    Service(Kind.SLICES_ONLY),
+)
+_KEYS: Final = tuple(product(("a", "b"), ("web", "db", "tcp")))
+
+
+def _cluster(services: Sequence[Service | None], namespaces: frozenset[str], pods: frozenset[str]) -> Cluster:
+    there = {key: service for key, service in zip(_KEYS, services, strict=True) if service is not None}
+    return Cluster(there, namespaces, frozenset((space, "10.0.0.1") for space in pods))
+
+
+# Namespaces a, b and empty; Services web, db and tcp; pods of 10.0.0.1.
+clusters: Final = st.builds(
+    _cluster,
+    st.tuples(*[st.none() | st.sampled_from(_SERVICES)] * len(_KEYS)),
+    st.sampled_from([frozenset(each) for each in ((), ("a",), ("empty",), ("a", "b", "empty"))]),
+    st.sampled_from([frozenset(each) for each in ((), ("a",), ("b",), ("a", "b"))]),
+)
 
 
 class Told(NamedTuple):
@@ -45,11 +84,18 @@ class Outside:
         self.asked.append(f"{name} {types.type_text(query.qtype)}")
         if name in self.failing:
             return Failed(types.SERVFAIL, by="forward")
-        if name not in self.known:
-            return Relayed(reply(query, authority=SOA, rcode="NXDOMAIN"), "forward", self.until)
-        if query.qtype != types.A:
-            return Relayed(reply(query, authority=SOA), "forward", self.until)
-        return Relayed(reply(query, f"{name} 60 IN A {self.known[name]}"), "forward", self.until)
+        return Relayed(_said(query.qname, query.qtype, self.known.get(name)), "forward", self.until)
+
+
+@cache  # laws ask for the same few names again and again
+def _said(qname: Name, qtype: int, address: str | None) -> bytes:
+    """What upstreams say of a name with this address; None: of one that isn't there."""
+    query = Query(qname, qtype)
+    if address is None:
+        return reply(query, authority=SOA, rcode="NXDOMAIN")
+    if qtype != types.A:
+        return reply(query, authority=SOA)
+    return reply(query, f"{to_text(query.name)} 60 IN A {address}")
 
 
 def told(outcome: Outcome | None) -> Told:

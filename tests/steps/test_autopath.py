@@ -17,10 +17,9 @@ from kdns.steps.chain import Answered, Failed, Outcome, Relayed, Rest, compose
 from kdns.steps.kubernetes import Kubernetes
 from kdns.zone.alike import Uncompleted
 from kdns.zone.index import Index
-from tests.steps.searching import Outside, asked, cname_of, never, told, walked
+from tests.steps.searching import Outside, asked, clusters, cname_of, never, told, walked
 from tests.steps.telling import surroundings
 from tests.zone.clusters import Cluster, Service, index_of, names, zone
-from tests.zone.test_answer_law import clusters
 
 CLUSTER = Cluster(
     {("shop", "web"): Service(ips=("10.96.0.1",)), ("edge", "web"): Service(ips=("10.96.0.2",))},

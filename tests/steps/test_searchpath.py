@@ -15,14 +15,23 @@ from kdns.steps.searchpath import NAME, Searchpath
 from kdns.zone.alike import Elsewhere, Uncompleted
 from kdns.zone.entry import Kind, namespace_owner, service_owner
 from kdns.zone.index import Index
-from tests.steps.searching import Outside, Told, asked, cname_of, never, told, walked
+from tests.steps.searching import Outside, Told, asked, clusters, cname_of, never, told, walked
 from tests.zone.clusters import Cluster, Service, index_of, names, zone
-from tests.zone.test_answer_law import clusters
 
 OWN = "corp.example."
 BASES = (
     *("web.b.", "web.b.svc.", "www.example.com.", "web.b.svc.cluster.local.", "x.y.", "h0.db.a.", "web.com."),
-    *("_http._tcp.web.b.", "_http._tcp.www.example.com.", "a.svc.", "b.cluster.local.", "10-0-0-1.a.pod.", "db.", "x."),
+    *(
+        "x.web.",
+        "h0.db.",
+        "_http._tcp.web.b.",
+        "_http._tcp.www.example.com.",
+        "a.svc.",
+        "b.cluster.local.",
+        "10-0-0-1.a.pod.",
+        "db.",
+        "x.",
+    ),
     "web.a.",
 )
 OUTSIDE = (
@@ -59,7 +68,7 @@ def is_completed(cluster: Cluster, base: str, namespace: str) -> bool:
     return len(labels) > 1 and namespace in cluster.every_namespace and unowned
 
 
-@settings(max_examples=150)
+@settings(max_examples=300)
 @given(
     clusters,
     st.sampled_from(BASES),
