@@ -215,18 +215,18 @@ def _measure_trouble(bench: Bench) -> None:
                 for server in servers:
                     say(f"trouble {turn + 1}, {server.peer.name}")
                     try:
-                        found = trouble(_trouble_place(apart, server, turn), bench.plan.seconds)
+                        found = trouble(_trouble_place(apart, server, upstream, turn), bench.plan.seconds)
                     except LoadError as error:  # one round is lost, not the run
                         bench.report.failures.append(f"trouble, {server.peer.name}: {error}")
                         continue
                     bench.report.troubles.setdefault(server.peer.name, []).append(found)
 
 
-def _trouble_place(bench: Bench, server: Server, turn: int) -> TroublePlace:
+def _trouble_place(bench: Bench, server: Server, silent: int, turn: int) -> TroublePlace:
     folder, contents, seconds = bench.site.folder, bench.contents, bench.plan.seconds
     own = write(OWN, contents, folder, seconds, turn)
     dead = write(DEAD, contents, folder, seconds + 10, turn)
-    return TroublePlace(own, dead, server.port, server.pid, bench.plan.cores)
+    return TroublePlace(own, dead, server.port, silent, server.pid, bench.plan.cores)
 
 
 def _place(bench: Bench, server: Server) -> Place:

@@ -202,18 +202,27 @@ def _shared(report: Report) -> Iterator[str]:
 
 def _troubles(report: Report) -> Iterator[str]:
     if report.troubles:
-        p99 = ("calm p99, us", "trouble p99, us", "ratio", "after p99, us")
-        lost = ("lost in the calm", "in trouble", "after")
+        p99 = (
+            "calm p99, us",
+            "beside p99, us",
+            "trouble p99, us",
+            "trouble / calm",
+            "trouble / beside",
+            "after p99, us",
+        )
+        lost = ("lost in the calm", "beside", "in trouble", "after")
         yield from _header(
-            "server", *p99, *lost, "others answered, %", "CPU per query, us: calm", "trouble", "foreign, %"
+            "server", *p99, *lost, "others answered, %", "CPU per query, us: calm", "beside", "trouble", "foreign, %"
         )
     for name, rounds in report.troubles.items():
-        calm, trouble, after = (_kept(each.own[phase].percentiles_us.get("p99") for each in rounds) for phase in PHASES)
+        p99s = (_kept(each.own[phase].percentiles_us.get("p99") for each in rounds) for phase in PHASES)
+        calm, beside, trouble, after = p99s
         yield _row(
-            *(name, spread(calm, 0), spread(trouble, 0), ratio(trouble, calm), spread(after, 0)),
+            *(name, spread(calm, 0), spread(beside, 0), spread(trouble, 0)),
+            *(ratio(trouble, calm), ratio(trouble, beside), spread(after, 0)),
             *(str(sum(each.own[phase].lost for each in rounds)) for phase in PHASES),
             spread([100 * each.dead.completed / max(each.dead.sent, 1) for each in rounds]),
-            *(spread([each.cpu_us[phase] for each in rounds]) for phase in PHASES[:2]),
+            *(spread([each.cpu_us[phase] for each in rounds]) for phase in PHASES[:3]),
             spread([100 * each.foreign for each in rounds]),
         )
 

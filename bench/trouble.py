@@ -1,8 +1,9 @@
 """Trouble with upstreams: what who asks for the cluster's names sees of it.
 
-2,000 queries a second for names of the cluster, first alone (calm), then beside as many for names outside of it that an
-upstream never answers (trouble), then alone again (after). Each load is a dnsperf of its own; both share the core that
-isn't the server's, so a part of what they see of each other is their own.
+2,000 queries a second for names of the cluster, first alone (calm), then beside a second load that is sent to nobody
+(beside), then beside the same for names outside that an upstream never answers (trouble), then alone again (after). Each
+load is a dnsperf of its own; both share the core that isn't the server's, and what they do to each other is what beside
+and calm differ by: the server's part is trouble over beside.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ OWN: Final = QuestionSet("own names, 2,000 qps", hot, frozenset(("live",)), rate
 DEAD: Final = QuestionSet(
     "names of a dead upstream, 2,000 qps", external_cold, frozenset(("live",)), rate=RATE, once=True
 )
-PHASES: Final = ("calm", "trouble", "after")
+PHASES: Final = ("calm", "beside", "trouble", "after")
 
 _LEAD_S: Final = 1.0  # of trouble, before it is looked at
 # Longer than a server tries, and room for all that wait meanwhile: dnsperf asks no more while too many wait.
@@ -47,6 +48,7 @@ class Place(NamedTuple):
     own: Path  # questions
     dead: Path
     port: int
+    nobody: int  # a port where all is heard and nothing said
     pid: int
     cores: tuple[int, int]  # the server's, and that of all else
 
@@ -72,14 +74,16 @@ def trouble(place: Place, seconds: float) -> Trouble:
         sent = 0
         with contextlib.ExitStack() as stack:
             beside = None
-            if phase == "trouble":
-                beside = stack.enter_context(_dnsperf(DEAD, place.dead, place, seconds + 2 * _LEAD_S, _PATIENCE))
+            if phase in {"beside", "trouble"}:
+                port = place.port if phase == "trouble" else place.nobody
+                line = _dnsperf(DEAD, place.dead, port, place, seconds + 2 * _LEAD_S, _PATIENCE)
+                beside = stack.enter_context(line)
                 time.sleep(_LEAD_S)
             before = cpu_s(place.pid)
-            own[phase] = _finished(stack.enter_context(_dnsperf(OWN, place.own, place, seconds)), seconds)
+            own[phase] = _finished(stack.enter_context(_dnsperf(OWN, place.own, place.port, place, seconds)), seconds)
             used = cpu_s(place.pid) - before
             sent = own[phase].sent
-            if beside is not None:
+            if beside is not None and phase == "trouble":
                 dead = _finished(beside, seconds)
                 sent += round(RATE * seconds)
         cpu_us[phase] = used / max(sent, 1) * 1e6
@@ -91,9 +95,9 @@ def trouble(place: Place, seconds: float) -> Trouble:
 
 @contextlib.contextmanager
 def _dnsperf(
-    questions: QuestionSet, file: Path, place: Place, seconds: float, more: tuple[str, ...] = ()
+    questions: QuestionSet, file: Path, port: int, place: Place, seconds: float, more: tuple[str, ...] = ()
 ) -> Iterator["subprocess.Popen[str]"]:
-    line = (*command(questions, file, place.port, seconds, (place.cores[1],)), *more)
+    line = (*command(questions, file, port, seconds, (place.cores[1],)), *more)
     if more:  # its latencies are of no interest, and printing them would hold it up
         line = tuple(each for each in line if each != "-v")
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

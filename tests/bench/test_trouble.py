@@ -16,9 +16,13 @@ def result(p99: float, lost: int = 0, completed: int = 100) -> Result:
 
 def test_a_row_has_the_ratio_and_what_was_lost_by_phase() -> None:
     made = Report("python -m bench", {"processor": "one"}, {"kdns": "1"})
-    own = {"calm": result(200), "trouble": result(250, 3), "after": result(190)}
-    made.troubles["kdns"] = [Trouble(own, result(9, 300), {"calm": 12.0, "trouble": 30.0, "after": 11.0}, 0.05)]
-    assert "| kdns | 200 | 250 | 1.25 | 190 | 0 | 3 | 0 | 25.0 | 12.0 | 30.0 | 5.0 |" in list(lines(made))
+    own = {"calm": result(200), "beside": result(220), "trouble": result(250, 3), "after": result(190)}
+    made.troubles["kdns"] = [
+        Trouble(own, result(9, 300), {"calm": 12.0, "beside": 13.0, "trouble": 30.0, "after": 11.0}, 0.05)
+    ]
+    assert "| kdns | 200 | 220 | 250 | 1.25 | 1.14 | 190 | 0 | 0 | 3 | 0 | 25.0 | 12.0 | 13.0 | 30.0 | 5.0 |" in list(
+        lines(made)
+    )
 
 
 def test_a_silent_upstream_hears_and_says_nothing() -> None:
