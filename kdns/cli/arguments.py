@@ -6,6 +6,7 @@ values behind =, those of switches, too (Go's package flag), and no command at a
 A command is imported when it is called: help of one costs nothing of the others.
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -15,7 +16,7 @@ import click
 
 from kdns import __version__
 
-# Each is in a module of its name, and begins its help with this sentence.
+# Each is declared in a module of its name, and begins its help with this sentence.
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Answer the cluster's names.",
     "dev": "Answer a cluster's names on your own machine.",
@@ -25,9 +26,10 @@ COMMANDS: Final[Mapping[str, str]] = {
     "plugins": "List the directives of a Corefile, or the options of one.",
     "migrate": "Tell what goes on under kdns, and what to change.",
     "diff": "Compare the replies of two servers, name by name.",
+    "version": "Say which kdns this is, and what it runs on.",
 }
 USAGE: Final = 2
-FAILURE: Final = 1
+_COLUMNS, _NARROW, _WIDE = 80, 50, 100
 
 # What the command line itself answers; any other flag in the first place means serve.
 _OWN: Final = frozenset(("-h", "--help", "--version"))
@@ -50,14 +52,27 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        return cast("click.Command", getattr(import_module(f"kdns.cli.{cmd_name}"), cmd_name))
+        return cast("click.Command", getattr(import_module(f"kdns.cli.commands.{cmd_name}"), cmd_name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+def _width() -> int:
+    """Of help, in characters: the terminal's, up to what reads well. As shutil has it, which is slow to import."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "")) or os.get_terminal_size(sys.stdout.fileno()).columns
+    except (ValueError, OSError):
+        columns = _COLUMNS
+    return max(_NARROW, min(columns, _WIDE) - 2)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
+    invoke_without_command=True,
+)
 @click.version_option(__version__, prog_name="kdns", message="%(prog)s %(version)s")
 @click.pass_context
 def kdns(context: click.Context) -> None:

@@ -7,14 +7,16 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import click
 
-from kdns.cli import devpaths, devserving
+from kdns.cli import devpaths, devserving, results
+from kdns.cli.declaring import TEXT
 from kdns.cli.devpaths import Looks
 from kdns.cli.surroundings import keep_standard_input
-from kdns.config import flags
+from kdns.config.defaults import DEV_LISTEN, KUBECONFIG, ZONE
 from kdns.config.flags import Flags
 from kdns.config.serving import Serving
 from kdns.config.settings import Address, SettingsError
@@ -23,15 +25,12 @@ from kdns.dev.command import NAMESERVER, CommandError, Told, run
 from kdns.dev.guard import sounding_like_production
 from kdns.dev.network import Network
 
-# Not mDNS' 5353; loopback alone, so that nobody else is answered.
-LISTEN: Final = "127.0.0.1:5354"
-_KUBECONFIG: Final = "~/.kube/config"
 _STDIN: Final = "-"
 _FAILURE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """The flags as they were given."""
 
     manifests: tuple[str, ...]
@@ -47,43 +46,17 @@ class _Asked:
     split_dns: bool
     undo: bool
     status: bool
+    output: str
     log_level: str
     command: tuple[str, ...]
 
 
-class _Command(click.Command):
-    """The command, with the word status for its flag."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, ["--status", *args[1:]] if args[:1] == ["status"] else args)
-
-
-@click.command(cls=_Command, context_settings={"allow_interspersed_args": False})
-@click.option("-f", "--manifests", metavar="PATH", multiple=True, help="YAML: a file, a folder or - (repeatable).")
-@click.option("--kubeconfig", metavar="FILE", help=f"The cluster of this kubeconfig.  [KUBECONFIG, {_KUBECONFIG}]")
-@click.option("--context", metavar="NAME", help="Its context, if not the current one.")
-@click.option("--yes", is_flag=True, help="Even if the context sounds like production.")
-@click.option("--zone", metavar="ZONE", help=f"The cluster's zone.  [{flags.ZONE}]")
-@click.option("--search", "namespace", metavar="NS", help="Short names as in this namespace.  [the context's]")
-@click.option("--from", "whose", metavar="NS/POD", help="Names as in this pod, by its search path.")
-@click.option("--map", "mapped", metavar="SVC.NS=ADDR", multiple=True, help="A Service is there (repeatable).")
-@click.option("--listen", metavar="ADDR:PORT", help=f"Where to answer; without COMMAND.  [{LISTEN}]")
-@click.option("--upstream", metavar="ADDR[:PORT]", multiple=True, help="Who knows other names.  [/etc/resolv.conf]")
-@click.option("--split-dns", is_flag=True, help="Have this machine ask kdns for the zone; asks for root's rights.")
-@click.option("--undo", is_flag=True, help="Take back what a killed kdns dev has left, and end.")
-@click.option("--status", is_flag=True, help="Say what of this machine is changed, and end; also: kdns dev status.")
-@click.option("--log-level", type=click.Choice(flags.LEVELS), default="warning", help="How much is logged.  [warning]")
-@click.argument("command", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
-def dev(**given: Any) -> int:
-    """Answer a cluster's names on your own machine.
-
-    The cluster is YAML, named by -f, or else the one that kubectl talks to. Changes take effect at once. Without
-    COMMAND kdns answers on a port of 127.0.0.1 until it is ended. With it the command runs, and it alone, with kdns for its
-    name server; its exit status is passed on. Neither needs root, nor is anything of the machine changed but by --split-dns.
-    """
-    asked = _Asked(**given)
+def dev(asked: Asked) -> int:
+    """Answers until it is ended, or runs the command; the exit status. Raises click.UsageError."""
     if asked.undo or asked.status:
-        return _looked_back(undo=asked.undo)
+        return _looked_back(asked)
+    if asked.output != TEXT:
+        raise click.UsageError("-o: found it without status, expected kdns dev status, which it is for")
     if asked.command and asked.split_dns:
         raise click.UsageError(
             "--split-dns: found it beside a command, which has a name server of its own; take it out"
@@ -105,7 +78,7 @@ def dev(**given: Any) -> int:
         return _fail(str(error))
 
 
-def _answer(asked: _Asked, settings: Serving) -> int:
+def _answer(asked: Asked, settings: Serving) -> int:
     """Answers by the settings, as asked for. Raises SettingsError and SourceError."""
     namespace = asked.namespace
     if not asked.manifests:
@@ -121,13 +94,13 @@ def _answer(asked: _Asked, settings: Serving) -> int:
     return _split(looks, settings) if asked.split_dns else _serve(settings)
 
 
-def _cluster(asked: _Asked, namespace: str | None) -> str | None:
+def _cluster(asked: Asked, namespace: str | None) -> str | None:
     """Says which cluster it is; the namespace that short names are of, None where it isn't to be served."""
     from kdns.sources.api import kubeconfig  # noqa: PLC0415 - as above
 
     found = kubeconfig.described(kubeconfig.locate(asked.kubeconfig, os.environ), asked.context)
     namespace = found.namespace if namespace is None else namespace
-    where = "" if asked.command else f", on {asked.listen or LISTEN}"
+    where = "" if asked.command else f", on {asked.listen or DEV_LISTEN}"
     sys.stderr.write(
         f"kdns dev: context {found.context}, cluster {found.cluster} ({found.server}), namespace {namespace}{where}\n"
     )
@@ -138,22 +111,22 @@ def _cluster(asked: _Asked, namespace: str | None) -> str | None:
     return namespace
 
 
-def _looks(asked: _Asked, settings: Serving, namespace: str | None) -> Looks:
+def _looks(asked: Asked, settings: Serving, namespace: str | None) -> Looks:
     """As whom names are looked for. Raises SettingsError and SourceError."""
-    zone = (asked.zone or flags.ZONE).lower().rstrip(".")
+    zone = (asked.zone or ZONE).lower().rstrip(".")
     if asked.whose is not None:
         return devpaths.of_pod(zone, asked.whose, settings.source)
     return devpaths.of_machine(zone) if namespace is None else devpaths.of_namespace(zone, namespace)
 
 
-def _flags(asked: _Asked) -> Flags:
-    kubeconfig = asked.kubeconfig or os.environ.get("KUBECONFIG") or _KUBECONFIG
+def _flags(asked: Asked) -> Flags:
+    kubeconfig = asked.kubeconfig or os.environ.get("KUBECONFIG") or KUBECONFIG
     return Flags(
         manifests=asked.manifests,
         kubeconfig=asked.kubeconfig if asked.manifests else kubeconfig,
         context=asked.context,
         zone=asked.zone,
-        listen=(str(Address(*NAMESERVER)) if asked.command else asked.listen or LISTEN,),
+        listen=(str(Address(*NAMESERVER)) if asked.command else asked.listen or DEV_LISTEN,),
         upstream=asked.upstream,
         log_level=asked.log_level,
         quiet=bool(asked.command),
@@ -201,18 +174,22 @@ def _plan(zone: str, server: Address) -> plans.Plan | None:
     return None if doctor.split_dns() else plans.resolved(zone, server.host, server.port)
 
 
-def _looked_back(*, undo: bool) -> int:
+def _looked_back(asked: Asked) -> int:
     from kdns.dev import split  # noqa: PLC0415 - as above
 
     path = journal.place(os.environ)
     try:
-        if undo:
-            sys.stdout.write("taken back\n" if split.repair(path) else "nothing was left\n")
-        else:
-            sys.stdout.write("".join(f"{line}\n" for line in split.status(path)))
+        told = _taken_back(path) if asked.undo else split.status(path)
     except split.SplitError as error:
         return _fail(str(error))
+    results.show(asked.output, lambda: {"machine": told}, lambda: "".join(f"{line}\n" for line in told))
     return 0
+
+
+def _taken_back(path: Path) -> tuple[str, ...]:
+    from kdns.dev import split  # noqa: PLC0415 - as above
+
+    return ("taken back" if split.repair(path) else "nothing was left",)
 
 
 def _fail(message: str, status: int = _FAILURE) -> int:

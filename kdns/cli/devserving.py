@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from kdns.cli.surroundings import surroundings
 from kdns.config import declarations, flags
+from kdns.config.defaults import TTL_S, ZONE
 from kdns.config.directives.hosts import Host, Hosts
 from kdns.config.directives.searchpath import Searchpath
 from kdns.config.flags import Flags
@@ -40,7 +41,7 @@ def serving(wanted: Flags, mapped: Sequence[str]) -> Serving:
     for warning in warnings:
         sys.stderr.write(f"kdns: warning: {warning}\n")
     settings = replace(settings, probes=Probes())  # nobody looks in from outside
-    zone = flags.ZONE if wanted.zone is None else wanted.zone
+    zone = ZONE if wanted.zone is None else wanted.zone
     hosts = tuple(_host(each, zone) for each in mapped)
     return with_settings(settings, _mapped(hosts)) if hosts else settings
 
@@ -76,7 +77,7 @@ def _mapped(hosts: tuple[Host, ...]) -> Hosts:
         file=_NO_FILE,
         zones=(names.ROOT,),
         inline=hosts,
-        ttl_s=flags.TTL_S,
+        ttl_s=TTL_S,
         no_reverse=True,
         reload_s=0.0,
         fallthrough=(names.ROOT,),

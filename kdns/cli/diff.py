@@ -1,55 +1,55 @@
-"""The command diff: two servers, all names of a cluster, and in what their replies differ.
+"""Comparing: two servers, all names of a cluster, and in what their replies differ."""
 
-Status 0 where they differ in nothing but what is meant to be, 1 where there is more, 2 where one of them, or the cluster, can't
-be asked. What asks is imported last, so that help is quick.
-"""
-
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Final, NamedTuple
 
 import click
 
-if TYPE_CHECKING:
-    from kdns.diff.question import Question
+from kdns.cli import listed, results
+from kdns.config.disk import Disk
+from kdns.config.flags import address
+from kdns.config.mnemonics import TYPES
+from kdns.config.parser import parse
+from kdns.config.settings import SettingsError
+from kdns.diff import intended, naming, report
+from kdns.diff.naming import ADDRESSES
+from kdns.diff.question import Question
+from kdns.diff.survey import Manner, Scope, Servers, ages, check, survey
+from kdns.dns.foreign import ForeignError
+from kdns.dns.names import NameTextError, fold, from_text
+from kdns.sources.errors import SourceError
 
 _DIFFER: Final = 1
 _NOT_ASKED: Final = 2
 _STDIN: Final = "-"
 _BAR: Final = 40  # characters
-_ADDRESS: Final = "ADDR[:PORT]"
 # Of kubeadm's Corefile those whose known differences replies show.
 _USED: Final = ("cache", "kubernetes")
 
 
-@click.command(no_args_is_help=False)
-@click.option("--against", metavar=_ADDRESS, required=True, help="The server to compare with, such as CoreDNS.")
-@click.option("--server", metavar=_ADDRESS, default="127.0.0.1:53", help="The kdns to compare.  [127.0.0.1:53]")
-@click.option("--kubeconfig", metavar="FILE", help="Ask for the names of this cluster.  [that of kubectl]")
-@click.option("--context", metavar="NAME", help="Its context, if not the current one.")
-@click.option("--manifests", metavar="PATH", multiple=True, help="Ask for the names of YAML instead (repeatable).")
-@click.option("--zone", metavar="ZONE", default="cluster.local", help="The cluster's zone.  [cluster.local]")
-@click.option("--names", metavar="FILE", help="Ask for these names, too: NAME [TYPE...] a line; - for standard input.")
-@click.option("--types", metavar="TYPE,...", help="Ask for these types alone.")
-@click.option("--limit", metavar="N", type=click.IntRange(1), help="Ask N questions at most, from all over.")
-@click.option("--rate", metavar="N", type=click.IntRange(1, 100_000), default=1000, help="Questions a second.  [1000]")
-@click.option(
-    "-conf", "--conf", metavar="FILE", help="The Corefile of both: known differences of its directives count."
-)
-@click.option("-o", "output", type=click.Choice(("text", "json")), default="text", help="How it is told.  [text]")
-def diff(output: str, **given: Any) -> int:
-    """Compare the replies of two servers, name by name.
+class Asked(NamedTuple):
+    """The flags as they were given."""
 
-    Both are asked for all names of the cluster over UDP, and by TCP for what is truncated. Status 0: they differ as
-    intended at the most, 1: otherwise, 2: they can't be asked.
-    """
-    from kdns.config.settings import SettingsError  # noqa: PLC0415 - help is quicker without
-    from kdns.dns.foreign import ForeignError  # noqa: PLC0415
-    from kdns.dns.names import NameTextError  # noqa: PLC0415
-    from kdns.sources.errors import SourceError  # noqa: PLC0415
+    against: str
+    server: str
+    kubeconfig: str | None
+    context: str | None
+    manifests: tuple[str, ...]
+    zone: str
+    names: str | None
+    types: str | None
+    limit: int | None
+    rate: int
+    conf: str | None
 
+
+def diff(asked: Asked, output: str) -> int:
+    """Asks both and tells what differs; the exit status. Raises click.UsageError."""
     try:
-        return _diff(output, **given)
+        return _diff(asked, output)
     except (SettingsError, NameTextError) as error:
         raise click.UsageError(str(error)) from error
     except (SourceError, ForeignError, OSError) as error:
@@ -57,49 +57,30 @@ def diff(output: str, **given: Any) -> int:
         return _NOT_ASKED
 
 
-def _diff(
-    output: str,
-    *,
-    against: str,
-    server: str,
-    kubeconfig: str | None,
-    context: str | None,
-    manifests: tuple[str, ...],
-    zone: str,
-    names: str | None,
-    types: str | None,
-    limit: int | None,
-    rate: int,
-    conf: str | None,
-) -> int:
-    from kdns.cli import listed  # noqa: PLC0415
-    from kdns.config.flags import address  # noqa: PLC0415
-    from kdns.diff import intended, naming, report  # noqa: PLC0415
-    from kdns.diff.survey import Manner, Scope, Servers, ages, check, survey  # noqa: PLC0415
-    from kdns.dns.names import fold, from_text  # noqa: PLC0415
-
-    servers = Servers(address(against, "--against", 53), address(server, "--server", 53))
-    origin, rtypes = fold(from_text(zone)), frozenset(map(_type, types.split(",") if types else ()))
-    wanted = [*_named(names)] if names else []
-    source = listed.source_of(kubeconfig, context, manifests)
-    manner = Manner(rate=float(rate))
-    table = (*intended.table((zone,), used=_used(conf)), ages((origin, *intended.REVERSE)))
+def _diff(asked: Asked, output: str) -> int:
+    servers = Servers(address(asked.against, "--against", 53), address(asked.server, "--server", 53))
+    origin, rtypes = fold(from_text(asked.zone)), frozenset(map(_type, asked.types.split(",") if asked.types else ()))
+    wanted = [*_named(asked.names)] if asked.names else []
+    source = listed.source_of(asked.kubeconfig, asked.context, asked.manifests)
+    manner = Manner(rate=float(asked.rate))
+    table = (*intended.table((asked.zone,), used=_used(asked.conf)), ages((origin, *intended.REVERSE)))
     for each in servers:
         check(each, origin, manner.timeout_s)
     found = listed.read(source, origin)
     questions = [*naming.questions(found.sets, origin), *found.questions(), *wanted]
     bar = _Bar()
-    tally = survey(servers, questions, table, Scope((origin,), rtypes, limit or 0), manner, bar.show)
+    tally = survey(servers, questions, table, Scope((origin,), rtypes, asked.limit or 0), manner, bar.show)
     bar.close()
-    told = (str(each) for each in (address(against, "", 53), address(server, "", 53)))
-    sys.stdout.write((report.as_json if output == "json" else report.as_text)(tally, table, *told))
+    theirs, ours = map(str, servers)
+    results.show(
+        output,
+        partial(report.described, tally, table, theirs, ours),
+        partial(report.as_text, tally, table, theirs, ours),
+    )
     return _DIFFER if tally.left else 0
 
 
 def _type(text: str) -> int:
-    from kdns.config.mnemonics import TYPES  # noqa: PLC0415
-    from kdns.config.settings import SettingsError  # noqa: PLC0415
-
     word = text.strip().upper()
     number = word.removeprefix("TYPE")
     if word in TYPES:
@@ -109,13 +90,8 @@ def _type(text: str) -> int:
     raise SettingsError(f'found the type "{text.strip()}", expected one such as A, SRV or TYPE65')
 
 
-def _named(path: str) -> Iterator["Question"]:
+def _named(path: str) -> Iterator[Question]:
     """The questions of a file: a name a line, types behind it, else A and AAAA."""
-    from kdns.config.settings import SettingsError  # noqa: PLC0415
-    from kdns.diff.naming import ADDRESSES  # noqa: PLC0415
-    from kdns.diff.question import Question  # noqa: PLC0415
-    from kdns.dns.names import NameTextError, from_text  # noqa: PLC0415
-
     try:
         with open(0 if path == _STDIN else path, encoding="utf-8", closefd=path != _STDIN) as given:
             lines = given.read().splitlines()
@@ -137,11 +113,6 @@ def _used(conf: str | None) -> Sequence[str]:
     """The directives whose known differences count."""
     if conf is None:
         return _USED
-    import os  # noqa: PLC0415
-
-    from kdns.config.disk import Disk  # noqa: PLC0415
-    from kdns.config.parser import parse  # noqa: PLC0415
-
     disk = Disk()
     corefile = parse(disk.read(conf), conf, disk, os.environ)
     return tuple({line.name.text for block in corefile.blocks for line in block.directives})

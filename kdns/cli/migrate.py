@@ -1,79 +1,75 @@
-"""The command migrate: what of a cluster's CoreDNS goes on under kdns, line by line and part by part, and how to go over and back.
+"""Migrating: what of a cluster's CoreDNS goes on under kdns, line by line and part by part, and how to go over and back.
 
-Reads and changes nothing. Status 0 where there is nothing to do, 1 where differences are worth reading, 2 where something isn't
-supported, or can't be read. What looks is imported last, so that help is quick.
+Reads and changes nothing.
 """
 
+import asyncio
+import os
+import posixpath
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Final
+from urllib.parse import quote
 
 import click
 
-if TYPE_CHECKING:
-    from kdns.config.check import Checked
-    from kdns.config.imports import Files
-    from kdns.migration.finding import Finding
-    from kdns.migration.installed import Installed, Workload
-    from kdns.migration.report import Told
+from kdns.cli import listed, results
+from kdns.config import check
+from kdns.config.check import Checked
+from kdns.config.disk import Disk
+from kdns.config.imports import Files
+from kdns.config.served import unserved
+from kdns.config.serving import Block
+from kdns.config.settings import ClusterSource, SettingsError
+from kdns.migration import report, tree
+from kdns.migration.checks import Subject, findings
+from kdns.migration.finding import Finding
+from kdns.migration.installed import COREFILE, TARGETS, Installed, Workload
+from kdns.migration.lines import lines_of
+from kdns.migration.mounted import Mounted
+from kdns.migration.report import Told
+from kdns.sources import documents
+from kdns.sources.api import once
+from kdns.sources.errors import SourceError
 
 _UNREAD: Final = 2
 _STDIN: Final = "-"
 _PORT: Final = 53
 
 
-@click.command(no_args_is_help=False)
-@click.option("--kubeconfig", metavar="FILE", help="Look at the cluster of this kubeconfig.  [that of kubectl]")
-@click.option("--context", metavar="NAME", help="Its context, if not the current one.")
-@click.option("-n", "--namespace", metavar="NAME", default="kube-system", help="Where CoreDNS is.  [kube-system]")
-@click.option("--configmap", metavar="NAME", default="coredns", help="What has its Corefile.  [coredns]")
-@click.option("-o", "output", type=click.Choice(("text", "json")), default="text", help="How it is told.  [text]")
-@click.argument("file", metavar="[FILE]", required=False)
 def migrate(
-    file: str | None, output: str, kubeconfig: str | None, context: str | None, namespace: str, configmap: str
+    *,
+    file: str | None,
+    output: str,
+    kubeconfig: str | None,
+    context: str | None,
+    namespace: str,
+    configmap: str,
+    flags: Collection[str],
 ) -> int:
-    """Tell what goes on under kdns, and what to change.
-
-    FILE is a Corefile, or - for standard input; without one it is that of the cluster's ConfigMap, and the cluster's Service,
-    pods, role and caches are looked at, too. Nothing is changed. Status 0: nothing to do, 1: differences, 2: something
-    isn't supported.
-    """
-    from kdns.config.settings import SettingsError  # noqa: PLC0415 - help is quicker without
-    from kdns.migration import report  # noqa: PLC0415
-    from kdns.sources.errors import SourceError  # noqa: PLC0415
-
+    """Tells what goes on, with these flags of kdns serve; the exit status. Raises click.UsageError."""
     try:
         installed = None if file and not (kubeconfig or context) else _installed(kubeconfig, context, namespace)
-        told = _told(file, installed, configmap)
+        told = _told(file, installed, configmap, flags)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except SourceError as error:
         sys.stderr.write(f"kdns: {error}\n")
         return _UNREAD
-    sys.stdout.write(report.as_json(told) if output == "json" else report.as_text(told))
+    results.show(output, partial(report.described, told), partial(report.as_text, told))
     return told.status
 
 
-def _installed(kubeconfig: str | None, context: str | None, namespace: str) -> "Installed":
+def _installed(kubeconfig: str | None, context: str | None, namespace: str) -> Installed:
     """What the cluster has. Raises SourceError, SettingsError."""
-    import asyncio  # noqa: PLC0415
-    from urllib.parse import quote  # noqa: PLC0415
-
-    from kdns.cli import listed  # noqa: PLC0415
-    from kdns.config.settings import ClusterSource  # noqa: PLC0415
-    from kdns.migration.installed import TARGETS, Installed  # noqa: PLC0415
-    from kdns.sources.api import once  # noqa: PLC0415
-
     source = listed.source_of(kubeconfig, context, ())
     assert isinstance(source, ClusterSource)
     targets = {name: target.format(quote(namespace, safe="")) for name, target in TARGETS.items()}
     return Installed(namespace, asyncio.run(once.lists(source, targets)))
 
 
-def _told(file: str | None, installed: "Installed | None", configmap: str) -> "Told":
-    from kdns.migration import report  # noqa: PLC0415
-    from kdns.migration.lines import lines_of  # noqa: PLC0415
-
+def _told(file: str | None, installed: Installed | None, configmap: str, flags: Collection[str]) -> Told:
     workload = None if installed is None else installed.workload(configmap)
     if file is None:
         assert installed is not None
@@ -82,33 +78,26 @@ def _told(file: str | None, installed: "Installed | None", configmap: str) -> "T
         checked = _of_file(file)
     lines = tuple(lines_of(checked))
     if installed is None:
-        return report.Told(
+        return Told(
             lines, (), None, "the Corefile is a file's; --kubeconfig or --context has the cluster looked at, too"
         )
     if workload is None:
         why = _unread(installed) or f"found nothing that mounts the ConfigMap {installed.namespace}/{configmap}"
-        return report.Told(lines, (), None, why)
-    from kdns.migration import tree  # noqa: PLC0415
-
+        return Told(lines, (), None, why)
     where = f"{workload.kind.lower()}/{workload.name}"
     container = tree.text(workload.container, "name")
-    return report.Told(
-        lines, _findings(installed, workload, checked), report.commands(installed.namespace, where, container)
+    return Told(
+        lines, _findings(installed, workload, checked, flags), report.commands(installed.namespace, where, container)
     )
 
 
-def _unread(installed: "Installed") -> str:
+def _unread(installed: Installed) -> str:
     """Why what serves can't be seen; empty if it can."""
     return next((why for each in ("deployments", "daemonsets") if isinstance(why := installed.lists[each], str)), "")
 
 
-def _of_file(file: str) -> "Checked":
+def _of_file(file: str) -> Checked:
     """Raises SourceError."""
-    import os  # noqa: PLC0415
-
-    from kdns.config.disk import Disk  # noqa: PLC0415
-    from kdns.sources.errors import SourceError  # noqa: PLC0415
-
     try:
         with open(0 if file == _STDIN else file, "rb", closefd=file != _STDIN) as given:
             octets = given.read()
@@ -117,15 +106,8 @@ def _of_file(file: str) -> "Checked":
     return _checked(octets, "stdin" if file == _STDIN else file, Disk(), os.environ)
 
 
-def _of_config_map(installed: "Installed", workload: "Workload | None", configmap: str) -> "Checked":
+def _of_config_map(installed: Installed, workload: Workload | None, configmap: str) -> Checked:
     """Raises SourceError where there is no Corefile."""
-    import posixpath  # noqa: PLC0415
-
-    from kdns.migration import tree  # noqa: PLC0415
-    from kdns.migration.installed import COREFILE  # noqa: PLC0415
-    from kdns.migration.mounted import Mounted  # noqa: PLC0415
-    from kdns.sources.errors import SourceError  # noqa: PLC0415
-
     where = f"ConfigMap {installed.namespace}/{configmap}"
     if isinstance(why := installed.lists["configmaps"], str):
         raise SourceError(f"{where} can't be read: {why}")
@@ -143,12 +125,8 @@ def _of_config_map(installed: "Installed", workload: "Workload | None", configma
     return _checked(tree.text(found, "data", COREFILE).encode(), path, files, environment)
 
 
-def _checked(octets: bytes, file: str, files: "Files", environment: Mapping[str, str]) -> "Checked":
+def _checked(octets: bytes, file: str, files: Files, environment: Mapping[str, str]) -> Checked:
     """What the check says where kdns will run: other files and interfaces than those of this machine."""
-    from kdns.config import check  # noqa: PLC0415
-    from kdns.config.served import unserved  # noqa: PLC0415
-    from kdns.config.serving import Block  # noqa: PLC0415
-
     there: Callable[[str], Sequence[str]] = lambda interface: (interface,)  # noqa: E731 - an argument with a type
     machine = check.Machine(
         files, environment, _PORT, lambda _: "", there, lambda settings: not unserved(Block((), (settings,)))
@@ -156,15 +134,14 @@ def _checked(octets: bytes, file: str, files: "Files", environment: Mapping[str,
     return check.check(octets, file, machine)
 
 
-def _findings(installed: "Installed", workload: "Workload", checked: "Checked") -> "tuple[Finding, ...]":
-    from kdns.cli.serve import serve  # noqa: PLC0415
-    from kdns.migration.checks import Subject, findings  # noqa: PLC0415
-
+def _findings(
+    installed: Installed, workload: Workload, checked: Checked, flags: Collection[str]
+) -> tuple[Finding, ...]:
     listeners = [label for block in checked.blocks for label in block.listeners]
     subject = Subject(
         installed,
         workload,
-        frozenset(flag for each in serve.params for flag in each.opts),
+        flags,
         frozenset(each.name for block in checked.blocks for each in block.directives),
         tuple(sorted({int(label.rpartition(":")[2]) for label in listeners})),
         _cluster_dns(installed),
@@ -172,12 +149,8 @@ def _findings(installed: "Installed", workload: "Workload", checked: "Checked") 
     return tuple(findings(subject))
 
 
-def _cluster_dns(installed: "Installed") -> Sequence[str] | None:
+def _cluster_dns(installed: Installed) -> Sequence[str] | None:
     """What kubelets tell pods, as kubeadm keeps it; None where it doesn't."""
-    from kdns.migration import tree  # noqa: PLC0415
-    from kdns.sources import documents  # noqa: PLC0415
-    from kdns.sources.errors import SourceError  # noqa: PLC0415
-
     text = tree.text(installed.config_map("kubelet-config"), "data", "kubelet")
     if not text:
         return None

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from kdns.config.defaults import STATE_FOLDER
 from kdns.config.flags import Surroundings
-from kdns.config.settings import STATE_FOLDER
 
 _RESOLV_CONF: Final = Path("/etc/resolv.conf")
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")

@@ -8,13 +8,24 @@ doesn't go. Without a Corefile the server behaves as kubeadm's Corefile makes Co
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 from kdns.config import declarations, resolvconf
 from kdns.config.clusters import source_of
+from kdns.config.defaults import (
+    DNS_PORT,
+    HEALTH_PORT,
+    METRICS_PORT,
+    PODS_DEFAULT,
+    READY_PORT,
+    TTL_S,
+    YES,
+    ZONE,
+    PodsMode,
+)
 from kdns.config.directives.cache import Cache
 from kdns.config.directives.forward import Forward
-from kdns.config.directives.kubernetes import Kubernetes, PodsMode
+from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.endpoints import Upstream
@@ -23,23 +34,13 @@ from kdns.config.settings import Address, ClusterSource, ManifestSource, Setting
 from kdns.dns import names
 from kdns.dns.names import Name
 
-DNS_PORT: Final = 53
-HEALTH_PORT: Final = 8080
-READY_PORT: Final = 8181
-METRICS_PORT: Final = 9153
-ZONE: Final = "cluster.local"
-TTL_S: Final = 5
 TTL_MAX_S: Final = 3600  # as in CoreDNS
 CACHE_TTL_S: Final = 30  # kubeadm's Corefile says cache 30
 CONCURRENT_MAX: Final = 1000  # and max_concurrent 1000
 WORKERS_MAX: Final = 64
-PODS: Final[tuple[PodsMode, ...]] = get_args(PodsMode)
-PODS_DEFAULT: Final[PodsMode] = "insecure"
 AUDIT_RANGE_S: Final = (10, 86400)
 # A watch that only seems alive is noticed after 100 s, so that freshness goes unproven for as long though nothing is wrong.
 STALENESS_RANGE_S: Final = (120, 86400)
-LEVELS: Final = ("debug", "info", "warning", "error")
-YES, NO = "yes", "no"
 
 _REVERSE: Final = (names.from_text("in-addr.arpa"), names.from_text("ip6.arpa"))
 # What a Corefile says itself.

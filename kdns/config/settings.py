@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from kdns.config.defaults import AUDIT_S
 from kdns.config.labels import Selector
 
 
@@ -39,7 +40,6 @@ class ApiLimits(NamedTuple):
 
 
 UNLIMITED: Final = ApiLimits()
-AUDIT_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,6 @@ class ReadSettings:
     imports: bool = False  # the Services imported from other clusters
     labels: Selector = ()  # that Services, EndpointSlices and Pods have to have
     namespace_labels: Selector = ()  # that Namespaces have to have, or nothing in them exists
-
-
-# Where a pod may have a volume for the snapshot.
-STATE_FOLDER: Final = "/var/lib/kdns"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ import structlog
 from kdns.cluster.compiler import REQUIRED, Compiler
 from kdns.cluster.objects import OPTIONAL, Delta, EndpointSlice, Key, Problem, Put, Resource
 from kdns.config.clusters import reading_of
+from kdns.config.defaults import STATE_FOLDER
 from kdns.config.directives.autopath import Autopath
 from kdns.config.directives.k8s_external import K8sExternal
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.serving import Serving
-from kdns.config.settings import STATE_FOLDER, ClusterSource, ManifestSource, ReadSettings, SnapshotSettings
+from kdns.config.settings import ClusterSource, ManifestSource, ReadSettings, SnapshotSettings
 from kdns.controller.lastknown import Feeding, LastKnown, origin_of
 from kdns.controller.servable import CLUSTER_IP, HEADLESS, Change
 from kdns.ops import logs

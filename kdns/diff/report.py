@@ -1,6 +1,5 @@
 """What a survey found, for people and for programs: how many differ as meant, and each other difference with both replies."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,10 +24,10 @@ def as_text(tally: Tally, table: Sequence[Intended], theirs: str, ours: str) -> 
     return "\n".join(found) + "\n"
 
 
-def as_json(tally: Tally, table: Sequence[Intended], theirs: str, ours: str) -> str:
-    """The same as an object."""
+def described(tally: Tally, table: Sequence[Intended], theirs: str, ours: str) -> dict[str, Any]:
+    """The same for programs: a plain value."""
     reasons = _reasons(table)
-    told: dict[str, Any] = {
+    return {
         "theirs": theirs,
         "ours": ours,
         "asked": tally.asked,
@@ -37,9 +36,8 @@ def as_json(tally: Tally, table: Sequence[Intended], theirs: str, ours: str) -> 
         "intended": tally.differ_as_meant,
         "different": len(tally.left),
         "reasons": {name: {"count": count, "reason": reasons[name]} for name, count in sorted(tally.intended.items())},
-        "differences": [_described(each) for each in tally.left],
+        "differences": [_differing(each) for each in tally.left],
     }
-    return json.dumps(told, indent=2) + "\n"
 
 
 def _reasons(table: Sequence[Intended]) -> dict[str, str]:
@@ -76,7 +74,7 @@ def _reply(reply: Message) -> list[str]:
     return found
 
 
-def _described(verdict: Verdict) -> dict[str, Any]:
+def _differing(verdict: Verdict) -> dict[str, Any]:
     pair = verdict.pair
     return {
         "question": str(pair.question),
@@ -87,4 +85,4 @@ def _described(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-__all__ = ["as_json", "as_text"]
+__all__ = ["as_text", "described"]

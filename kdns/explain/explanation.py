@@ -4,7 +4,7 @@ Names are absolute, in presentation form; times are RFC 3339 as the API has them
 known the field is None or empty, never made up.
 """
 
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -127,6 +127,12 @@ class Explanation(Value, frozen=True):
 def encode(explanation: Explanation) -> bytes:
     """As JSON."""
     return msgspec.json.encode(explanation)
+
+
+def described(explanation: Explanation) -> dict[str, Any]:
+    """The same as a plain value."""
+    made: dict[str, Any] = msgspec.to_builtins(explanation)
+    return made
 
 
 def decode(octets: bytes) -> Explanation:

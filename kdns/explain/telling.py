@@ -1,10 +1,9 @@
-"""An explanation as people and programs read it: text, JSON or YAML. Decides nothing of what is said."""
+"""An explanation as people read it. Decides nothing of what is said."""
 
-import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from kdns.explain.explanation import Candidate, Endpoint, Explanation, Object, Outcome, encode
+from kdns.explain.explanation import Candidate, Endpoint, Explanation, Object, Outcome
 
 _MARKS: Final[dict[Outcome, str]] = {
     "answered": "✔",
@@ -26,35 +25,9 @@ _COLOURS: Final = {"✔": "32", "✘": "31", "?": "33", "·": "2"}
 _ENDPOINTS_MAX: Final = 20
 
 
-def as_json(explanation: Explanation) -> str:
-    """For programs."""
-    return json.dumps(json.loads(encode(explanation)), indent=2, ensure_ascii=False) + "\n"
-
-
-def as_yaml(explanation: Explanation) -> str:
-    """The same as YAML; texts are written as JSON writes them, which YAML 1.2 reads alike."""
-    return "".join(f"{line}\n" for line in _yaml(json.loads(encode(explanation)), ""))
-
-
 def as_text(explanation: Explanation, *, colour: bool = False) -> str:
     """For people."""
     return "".join(f"{line}\n" for line in _lines(explanation, colour=colour))
-
-
-def _yaml(value: Any, indent: str) -> Iterator[str]:
-    pairs = value.items() if isinstance(value, dict) else (("-", each) for each in value)
-    for key, each in pairs:
-        head = f"{indent}{key}" if key == "-" else f"{indent}{key}:"
-        if isinstance(each, dict | list) and each:
-            inner = list(_yaml(each, f"{indent}  "))
-            if key == "-" and isinstance(each, dict):
-                yield f"{indent}- {inner[0].lstrip()}"
-                yield from inner[1:]
-            else:
-                yield head
-                yield from inner
-        else:
-            yield f"{head} {json.dumps(each, ensure_ascii=False)}"
 
 
 def _lines(told: Explanation, *, colour: bool) -> Iterator[str]:

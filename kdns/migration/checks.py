@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from kdns.config import workers
-from kdns.config.settings import STATE_FOLDER
+from kdns.config.defaults import STATE_FOLDER
 from kdns.migration import role, tree
 from kdns.migration.finding import DIFFERS, SUPPORTED, UNKNOWN, UNSUPPORTED, Finding, Mark
 from kdns.migration.installed import Installed, Workload

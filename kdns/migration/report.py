@@ -1,6 +1,5 @@
 """What is told of a migration: the Corefile line by line, the cluster part by part, the commands there and back."""
 
-import json
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -81,17 +80,16 @@ def _plain(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def as_json(told: Told) -> str:
-    """For programs."""
+def described(told: Told) -> dict[str, object]:
+    """For programs: a plain value."""
     lines = [{**each._asdict(), "sentences": list(each.sentences)} for each in told.lines if each.mark is not None]
-    value = {
+    return {
         "status": told.status,
         "corefile": lines,
         "cluster": [each._asdict() for each in told.findings],
         "unread": told.unread,
         "commands": told.commands._asdict() if told.commands else None,
     }
-    return json.dumps(value, indent=2) + "\n"
 
 
-__all__ = ["Commands", "Told", "as_json", "as_text", "commands"]
+__all__ = ["Commands", "Told", "as_text", "commands", "described"]

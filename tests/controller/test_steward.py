@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kdns.cli.corefiles import Here
-from kdns.config.directives.kubernetes import Kubernetes, PodsMode
+from kdns.config.defaults import PodsMode
+from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.directives.reload import Reload
 from kdns.config.seen import Witness, pack
 from kdns.config.serving import Block, Listener, Probes, Route, Servers, Serving

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kdns.cli.arguments import COMMANDS
+
 REPOSITORY = Path(__file__).parents[2]
 
 CLUSTER_LIBRARIES = ("kubernetes", "yaml", "msgspec", "urllib3", "requests", "aiohttp")
@@ -37,14 +39,6 @@ PROCESSES = [
     # --help and --version answer without loading what serves.
     ("kdns.__main__", (*CLUSTER_LIBRARIES, "h11", "asyncio", "structlog", "dnslib", "kdns.config")),
     ("kdns.cli.dev", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.app", "kdns.serve")),
-    ("kdns.cli.check", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
-    (
-        "kdns.cli.explain",
-        (*CLUSTER_LIBRARIES, *OWN_CLUSTER_PARTS, "asyncio", "structlog", "kdns.config", "kdns.explain"),
-    ),
-    ("kdns.cli.plugins", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config")),
-    ("kdns.cli.migrate", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.migration")),
-    ("kdns.cli.diff", (*CLUSTER_LIBRARIES, "asyncio", "structlog", "kdns.config", "kdns.diff", "dnslib")),
 ]
 
 
@@ -71,6 +65,35 @@ def below(modules: set[str], names: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize(("module", "unwanted"), PROCESSES)
 def test_a_process_carries_only_what_it_needs(module: str, unwanted: tuple[str, ...]) -> None:
     assert below(imported_with(module), unwanted) == []
+
+
+# What help of a command imports of kdns, besides the command's own declaration.
+OF_HELP = {
+    *("kdns", "kdns.cli", "kdns.cli.arguments", "kdns.cli.commands", "kdns.cli.declaring"),
+    *("kdns.config", "kdns.config.defaults"),
+}
+# Of the standard library what takes longest, and is of no use to who only tells what there is.
+OF_WORK = {"asyncio", "ctypes", "dataclasses", "ipaddress", "json", "shutil", "socket", "ssl", "subprocess", "tempfile"}
+
+HELP = """
+import sys
+before = set(sys.modules)
+from kdns.cli import arguments
+arguments.run({arguments!r})
+print(*set(sys.modules) - before, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_imports_nothing_of_what_does_the_work(command: str) -> None:
+    code = HELP.format(arguments=[command, "--help"] if command else ["--help"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"Usage: kdns {command}".rstrip())
+    imported = set(done.stderr.split())
+    libraries = {each.partition(".")[0] for each in imported} - sys.stdlib_module_names
+    assert libraries == {"click", "kdns"}
+    assert set(below(imported, ("kdns",))) - OF_HELP == ({f"kdns.cli.commands.{command}"} if command else set())
+    assert imported & OF_WORK == set()
 
 
 def test_what_comes_along_is_seen() -> None:

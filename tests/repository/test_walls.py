@@ -50,7 +50,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
 }
 # Time, chance and IO are arguments here.
 PURE = (
-    *("dns", "zone", "cluster", "explain", "config.settings"),
+    *("dns", "zone", "cluster", "explain", "config.settings", "config.defaults"),
     *("diff.difference", "diff.question", "diff.verdict"),
     *("diff.intended", "diff.cluster", "diff.others", "diff.directives", "diff.naming", "diff.report"),
     "migration",

@@ -3,9 +3,10 @@
 Defaults are CoreDNS 1.14's (plugin/kubernetes).
 """
 
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, NamedTuple
 
 from kdns.config.declarations import Directive, Law, Only, flag, option, zones
+from kdns.config.defaults import PODS, PodsMode
 from kdns.config.domains import ZONE
 from kdns.config.kinds import FilePath, decimal, duration, file, of_text, seconds, text, whole, words
 from kdns.config.labels import Selector, parse
@@ -14,8 +15,6 @@ from kdns.config.syntax import WARNING
 from kdns.config.zoned import Zoned
 from kdns.dns import names
 from kdns.dns.names import Name, is_below
-
-PodsMode: TypeAlias = Literal["disabled", "insecure", "verified"]
 
 TTL_S: Final = 5
 TTL_MAX_S: Final = 3600
@@ -115,7 +114,7 @@ class Kubernetes(Zoned):
     )
     pods: PodsMode = option(
         "pods MODE",
-        words(get_args(PodsMode)),
+        words(PODS),
         default="disabled",
         doc="Whether a-b-c-d.NAMESPACE.pod has the address a.b.c.d: never, always, or if there is such a pod.",
     )
