@@ -20,7 +20,7 @@ from kdns.config.defaults import DEV_LISTEN, KUBECONFIG, ZONE
 from kdns.config.flags import Flags
 from kdns.config.serving import Serving
 from kdns.config.settings import Address, SettingsError
-from kdns.dev import doctor, journal, plans
+from kdns.dev import doctor, journal, plans, showing
 from kdns.dev.command import NAMESERVER, CommandError, Told, run
 from kdns.dev.guard import sounding_like_production
 from kdns.dev.network import Network
@@ -90,8 +90,9 @@ def _answer(asked: Asked, settings: Serving) -> int:
     looks = _looks(asked, settings, namespace)
     if asked.command:
         return _run(asked.command, looks.told, settings)
-    settings = devserving.completing(settings, looks.clients)
-    return _split(looks, settings) if asked.split_dns else _serve(settings)
+    settings = devserving.told_of(devserving.completing(settings, looks.clients))
+    with showing.shown():
+        return _split(looks, settings) if asked.split_dns else _serve(settings)
 
 
 def _cluster(asked: Asked, namespace: str | None) -> str | None:

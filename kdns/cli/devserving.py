@@ -16,11 +16,14 @@ from kdns.cli.surroundings import surroundings
 from kdns.config import declarations, flags
 from kdns.config.defaults import TTL_S, ZONE
 from kdns.config.directives.hosts import Host, Hosts
+from kdns.config.directives.log import Log
 from kdns.config.directives.searchpath import Searchpath
+from kdns.config.directives.view import Metadata
 from kdns.config.flags import Flags
 from kdns.config.kinds import FilePath
 from kdns.config.serving import Probes, Serving
 from kdns.config.settings import SettingsError
+from kdns.dev import questions
 from kdns.dns import names
 from kdns.dns.names import Name, NameTextError
 
@@ -49,11 +52,18 @@ def serving(wanted: Flags, mapped: Sequence[str]) -> Serving:
 def completing(settings: Serving, clients: Clients) -> Serving:
     """The settings, by which names are completed in these clients' place."""
     if clients.namespace:
-        return with_settings(settings, Searchpath(short=(clients.namespace,), no_completion=True))
+        return with_settings(settings, Searchpath(zones=(names.ROOT,), short=(clients.namespace,), no_completion=True))
     domains = tuple(_domains(clients.search))
     if not domains:
         return settings
-    return with_settings(settings, Searchpath(list=domains, ndots=clients.ndots, no_completion=True))
+    return with_settings(
+        settings, Searchpath(zones=(names.ROOT,), list=domains, ndots=clients.ndots, no_completion=True)
+    )
+
+
+def told_of(settings: Serving) -> Serving:
+    """The settings, by which of each question a line is written that dev.questions reads."""
+    return with_settings(with_settings(settings, Metadata(zones=(names.ROOT,))), Log(format=questions.FORMAT))
 
 
 def with_settings(settings: Serving, more: declarations.Settings) -> Serving:

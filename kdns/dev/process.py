@@ -50,6 +50,13 @@ class Process:
                 self._status = os.waitstatus_to_exitcode(status)
         return self._status
 
+    def wait(self, within_s: float) -> None:
+        """Waits for its end, which is forced where it takes too long."""
+        until = time.monotonic() + within_s
+        while self.status() is None and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+        self.end(0.0)
+
     def end(self, within_s: float) -> None:
         """Ends it, by force where it takes too long."""
         until = time.monotonic() + within_s

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from kdns.dns import summary
 from kdns.dns.summary import Told
 from kdns.dns.wire import HEADER_SIZE, WireError, end_of_plain_name
-from kdns.steps.chain import Client
+from kdns.steps.chain import Answered, Client, Failed, Outcome, Relayed
 from kdns.steps.lineformat import GAP, Exchange, Rule, duration_text, gap_filled
 
 clock_ns: Final = time.perf_counter_ns
@@ -33,15 +33,28 @@ class Sink(Protocol):
 class Line:
     """The templates of a remembered reply's lines, each made when it is first needed; empty for one that isn't logged."""
 
-    __slots__ = ("alike", "datagram", "rule", "stream", "told")
+    __slots__ = ("alike", "datagram", "noted", "rule", "stream", "told")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, noted: Mapping[str, str] = _NO_LABELS) -> None:
+        """Takes the labels that are noted with the question."""
         self.rule = rule
+        self.noted = noted
         self.datagram: str | None = None
         self.stream: str | None = None
         # Of a denial that other names of the same length get, too: what it says, and the template but for the name.
         self.told: Told | None = None
         self.alike: str | None = None
+
+
+def noted(outcome: Outcome) -> Mapping[str, str]:
+    """What is noted of who answered a question, by label: which directive, and what is wrong, as an extended error has it."""
+    error = outcome.answer.error if isinstance(outcome, Answered) else None
+    error = outcome.error if isinstance(outcome, (Relayed, Failed)) else error
+    labels = {"kdns/by": outcome.by} if outcome.by else {}
+    if error is not None:
+        text = error.text or f"extended error {error.code}"
+        labels["kdns/error"] = "".join([each if each.isprintable() else "?" for each in text])
+    return labels
 
 
 class QueryLog:
@@ -80,7 +93,7 @@ class QueryLog:
         if line.rule.format.labelled:
             if line.told is None:
                 line.told = summary.told(reply)
-            self.made(line.rule, octets, reply, client, since_ns, told=line.told)
+            self.made(line.rule, octets, reply, client, since_ns, line.noted, told=line.told)
             return
         if line.alike is None:
             asked = summary.asked(octets)._replace(name=GAP)
@@ -93,10 +106,10 @@ class QueryLog:
         """The template of a remembered reply, which line keeps from then on; reply is all of it but the id."""
         if self._transport == "udp":
             if line.datagram is None:
-                line.datagram = self._template(line.rule, octets, b"\0\0" + reply, _NO_LABELS)
+                line.datagram = self._template(line.rule, octets, b"\0\0" + reply, line.noted)
             return line.datagram
         if line.stream is None:
-            line.stream = self._template(line.rule, octets, b"\0\0" + reply, _NO_LABELS)
+            line.stream = self._template(line.rule, octets, b"\0\0" + reply, line.noted)
         return line.stream
 
     def batch(self, given: Sequence[tuple[Line, bytes, int]], since_ns: int) -> None:

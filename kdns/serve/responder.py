@@ -272,23 +272,26 @@ class Responder:
             asked.options = b""
             made = self._render(asked, Failed(types.SERVFAIL), remember=False)
         if asked.since_ns:
-            self._log_query(asked, made)
+            self._log_query(asked, outcome, made)
         return made
 
-    def _line(self, block: Block, query: Query) -> "Line | None":
+    def _line(self, block: Block, query: Query, outcome: Outcome) -> "Line | None":
         """What a remembered reply leaves each time that it is given; None where it isn't logged."""
         if self.querylog is None or not block.logs:
             return None
-        from kdns.serve.querylog import Line  # noqa: PLC0415 - as above
+        from kdns.serve.querylog import Line, noted  # noqa: PLC0415 - as above
 
         rule = _rule(block, query)
-        return None if rule is None else Line(rule)
+        return None if rule is None else Line(rule, noted(outcome) if rule.format.labelled else {})
 
-    def _log_query(self, asked: "_Asked", reply: bytes | None) -> None:
+    def _log_query(self, asked: "_Asked", outcome: Outcome, reply: bytes | None) -> None:
         """Writes the line of a question, if there is a rule for its name."""
         rule = _rule(asked.block, asked.query)
         if rule is not None and self.querylog is not None:
-            self.querylog.made(rule, self._unmarked(asked.marked), reply, asked.client, asked.since_ns)
+            from kdns.serve.querylog import noted  # noqa: PLC0415 - as above
+
+            labels = noted(outcome) if rule.format.labelled else {}
+            self.querylog.made(rule, self._unmarked(asked.marked), reply, asked.client, asked.since_ns, labels)
 
     def _transfer(self, asked: "_Asked", outcome: Transfer) -> bytes | None:
         """Hands over a zone to be sent, or says why it isn't."""
@@ -359,7 +362,7 @@ class Responder:
         )
         if remember and owners and not query.options:
             key = marked[2:]
-            line = self._line(block, query)
+            line = self._line(block, query, outcome)
             if until is not None:
                 self._passing.put(key, _remembered(made, owners, cell, line), until)
             elif alike is None or not self._denials.learn(marked, len(query.qname), made.octets, alike, cell, line):
@@ -392,7 +395,7 @@ class Responder:
         )
         if remember and until and not query.options:
             reply = Reply(made, foreign.truncated(made), rotation if manner.rotate else None)
-            line = self._line(block, query)
+            line = self._line(block, query, outcome)
             self._passing.put(asked.marked[2:], _remembered(reply, owners, cell, line), until)
         return made
 

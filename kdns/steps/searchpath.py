@@ -179,7 +179,7 @@ class Searchpath:
         """The names that a client of the short namespaces asks for, the name itself last; none for a name that isn't short."""
         labels = labels_before(query.name, len(query.name) - 1) or []
         count = sum(1 for label in labels if label[1:2] != b"_")
-        if not self._short or not 0 < count <= _SHORT_MAX or (count > 2 and labels[-1] != SVC):
+        if not (self._short and self._origins) or not 0 < count <= _SHORT_MAX or (count > 2 and labels[-1] != SVC):
             return []
         base = query.qname[:-1]
         origin = self._origins[0]

@@ -5,13 +5,14 @@ import re
 import pytest
 
 from kdns.dns import summary
-from kdns.dns.names import from_text
+from kdns.dns.names import ROOT, from_text
 from kdns.dns.query import parse
-from kdns.dns.records import Answer, RecordSet
+from kdns.dns.records import Answer, ExtendedError, RecordSet
 from kdns.dns.reply import render
-from kdns.serve.querylog import Line, QueryLog, clock_ns
-from kdns.steps.chain import Peer
-from kdns.steps.lineformat import Format, Rule
+from kdns.serve.querylog import Line, QueryLog, clock_ns, noted
+from kdns.steps.chain import Answered, Failed, Outcome, Peer, Relayed
+from kdns.steps.lineformat import Context, Format, Rule
+from kdns.steps.metadata import BlockLabels
 
 QUESTION = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0" + from_text("a.test") + b"\0\1\0\1"
 QUERY = parse(QUESTION)
@@ -104,3 +105,31 @@ def test_a_denial_of_another_class_than_is_logged_leaves_no_line_whichever_name_
     for octets, _ in DENIALS:
         log.denied(line, octets, render(parse(octets), Answer(3), limit=512, recursion=True).octets, Peer("::1", 1), 0)
     assert sink.text == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "labels"),
+    [
+        (Answered(Answer(3), by="hosts"), {"kdns/by": "hosts"}),
+        (
+            Answered(Answer(0, error=ExtendedError(3)), by="cache"),
+            {"kdns/by": "cache", "kdns/error": "extended error 3"},
+        ),
+        (Relayed(b"", "forward", error=ExtendedError(22, "gone\n")), {"kdns/by": "forward", "kdns/error": "gone?"}),
+        (Failed(2, ExtendedError(14, "not ready")), {"kdns/error": "not ready"}),
+        (Failed(2), {}),
+    ],
+)
+def test_who_answered_is_noted(outcome: Outcome, labels: dict[str, str]) -> None:
+    assert noted(outcome) == labels
+
+
+def test_what_is_noted_of_a_remembered_reply_is_in_each_of_its_lines() -> None:
+    rule = Rule((), Format("{name} {/kdns/by}"), None, Context(BlockLabels((ROOT,), {}, ())))
+    sink, line = Sink(), Line(rule, {"kdns/by": "hosts"})
+    log = QueryLog(sink, "udp", "::")
+    log.made(rule, QUESTION, REPLY, Peer("::1", 1), clock_ns(), line.noted)
+    log.again(line, QUESTION, REPLY[2:], Peer("::1", 1), clock_ns())
+    log.denied(line, QUESTION, REPLY, Peer("::1", 1), clock_ns())
+    log.batch([(line, V4, 1)], clock_ns())
+    assert said(sink) == ["[INFO] a.test. hosts"] * 4

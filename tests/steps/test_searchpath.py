@@ -304,6 +304,13 @@ def test_without_completion_only_short_names_are_completed() -> None:
     assert cname_of(ask("web.", said=said)) == "web.shop.svc.cluster.local."
 
 
+def test_short_names_are_left_alone_where_no_zone_of_the_cluster_is_meant() -> None:
+    index = index_of(CLUSTER)
+    step = Searchpath(index, (), (), (ROOT,), Settings(short=("shop",)), 5)
+    chain = compose([step, Kubernetes(index, zone()), Outside(KNOWN)])
+    assert told(chain(asked("web.", types.A), never)).rcode == types.NXDOMAIN
+
+
 def test_what_it_costs_is_counted_by_namespace_and_bounded() -> None:
     spaces = [f"n{number}" for number in range(200)]
     index = index_of(Cluster(namespaces=frozenset(spaces)))

@@ -1,0 +1,172 @@
+"""kdns dev as a person sees it: on a terminal the table of the last questions, in a pipe lines; and what is left of it."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dns.message
+import dns.query
+import pytest
+
+from tests.server import DEADLINE_S, NOBODY, REPOSITORY, alive, until
+
+SHOP = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.1.1, ports: [{port: 80}]}
+"""
+_SIZE = struct.pack("HHHH", 24, 100, 0, 0)
+
+
+class Terminal:
+    """A process on a terminal of 100 columns, and what one sees there."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.fd, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, _SIZE)
+        self.modes = termios.tcgetattr(slave)
+        self.process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, "TERM": "xterm"},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - nothing else does it
+        )
+        self._slave = slave  # kept, so that the terminal outlives who is on it
+        self.text = ""
+
+    @property
+    def screen(self) -> list[str]:
+        """The lines, of all that has been written; the last is that of the cursor."""
+        while select.select([self.fd], [], [], 0)[0]:
+            self.text += os.read(self.fd, 1 << 16).decode()
+        lines, row = [""], 0
+        for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\n|\r|[^\x1b\n\r]+", self.text):
+            if part == "\n":
+                row += 1
+                lines += [""] * (row + 1 - len(lines))
+            elif part.endswith("A") and part.startswith("\x1b["):
+                row -= int(part[2:-1])
+            elif part == "\x1b[J":
+                lines = [*lines[:row], ""]
+            elif part != "\r" and not part.startswith("\x1b"):
+                lines[row] += part
+        assert row == len(lines) - 1, "the cursor is below everything"
+        return lines
+
+    def has(self, text: str) -> bool:
+        return any(text in line for line in self.screen)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.fd)
+        os.close(self._slave)
+
+
+def line(folder: Path, *more: str) -> list[str]:
+    (folder / "shop.yaml").write_text(SHOP)
+    own = ["-f", str(folder), "--listen", "127.0.0.1:0", "--upstream", NOBODY, "--search", "shop"]
+    return [sys.executable, "-m", "kdns", "dev", *own, *more]
+
+
+def port_in(text: str) -> int | None:
+    found = re.search(r"on 127\.0\.0\.1:(\d+)", text)
+    return int(found[1]) if found else None
+
+
+def answer(name: str, port: int) -> list[str]:
+    reply = dns.query.udp(dns.message.make_query(name, "A"), "127.0.0.1", timeout=DEADLINE_S, port=port)
+    return [each.to_text() for records in reply.answer for each in records]
+
+
+@contextmanager
+def terminal(folder: Path) -> Iterator[tuple[Terminal, int]]:
+    seen = Terminal(line(folder))
+    try:
+        yield seen, until(lambda: port_in("\n".join(seen.screen)) or 0)
+    finally:
+        seen.close()
+
+
+def children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [each for child in map(int, text.split()) for each in (child, *children(child))]
+
+
+def test_a_terminal_shows_what_was_asked_last_and_is_left_as_it_was(tmp_path: Path) -> None:
+    with terminal(tmp_path) as (seen, port):
+        assert answer("web", port) == ["web.shop.svc.cluster.local.", "10.96.1.1"]
+        assert answer("web.shop.svc", port) == ["web.shop.svc.cluster.local.", "10.96.1.1"]
+        for _ in range(3):
+            answer("wbe.shop.svc.cluster.local", port)
+        until(
+            lambda: (
+                seen.has("web.shop.svc. ")
+                and re.search(r"wbe\S+ +A +NXDOMAIN .* 3 +kubernetes", "\n".join(seen.screen))
+            )
+        )
+        assert sum("NAME" in line for line in seen.screen) == 1
+        (tmp_path / "shop.yaml").write_text("a: [")  # a line of the log comes above the table
+        until(lambda: seen.has("shop.yaml:"))
+        until(lambda: seen.screen[-5].startswith("NAME"))
+        answer("web", port)
+        until(lambda: seen.screen[-4].startswith("web. ") and seen.screen[-4].split()[-2] == "2")
+        os.write(seen.fd, b"\x03")
+        assert seen.process.wait(DEADLINE_S) == 0
+        assert [each.split()[0] if each else "" for each in seen.screen[-5:]] == [
+            "NAME",
+            "web.",
+            "wbe.shop.svc.cluster.local.",
+            "web.shop.svc.",
+            "",
+        ]
+        assert termios.tcgetattr(seen.fd) == seen.modes
+        assert not re.search(r"\x1b\[\?", seen.text)  # no mode of the terminal was changed
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_of_a_killed_one_no_process_is_left(tmp_path: Path) -> None:
+    with terminal(tmp_path) as (seen, port):
+        answer("web", port)
+        until(lambda: seen.has("web. "))
+        left = children(seen.process.pid)
+        assert left
+        seen.process.send_signal(signal.SIGKILL)
+        seen.process.wait()
+        until(lambda: not any(map(alive, left)))
+        assert seen.screen[-1] == ""
+
+
+def test_in_a_pipe_each_question_is_a_line(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        line(tmp_path), cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        port = next(found for each in process.stdout if (found := port_in(each.decode())) is not None)
+        answer("web", port)
+        told = next(text for each in process.stdout if (text := each.decode()).startswith("web. "))
+        assert re.fullmatch(r"web\. A NOERROR searchpath \d\S* (µs|ms|s)\n", told)
+        assert "\x1b" not in told
+    finally:
+        process.terminate()
+        process.communicate()
+    assert process.returncode == 0
