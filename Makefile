@@ -26,8 +26,9 @@ check: $(VENV)/.installed-dev ## lint, formatting and strict types
 bench: $(VENV)/.installed-dev ## measure, and print with what (BENCH=--quick for a look)
 	$(BIN)/python -m bench $(BENCH)
 
-pages: $(VENV)/.installed-dev ## write the parts of the reference that are made from the table of directives
+pages: $(VENV)/.installed-dev ## write what is made from tables: parts of the reference of directives, man pages
 	$(BIN)/python -m tests.repository.pages
+	$(BIN)/python -m tests.repository.manpages
 
 kit: $(VENV)/.installed-dev ## write the parts of manifests/ and charts/ that are made from others (needs kubectl)
 	$(BIN)/python -m tests.kit.render

@@ -1,4 +1,4 @@
-"""kdns from a shell: `kdns` where it is installed, `python -m kdns` where it isn't.
+"""kdns from a shell: `kdns` or `kubectl kdns` where it is installed, `python -m kdns` where it isn't.
 
 Imports nothing but the command line, so that --help and --version answer at once.
 """
@@ -6,11 +6,24 @@ Imports nothing but the command line, so that --help and --version answer at onc
 import sys
 
 from kdns.cli.arguments import run
+from kdns.cli.declaring import PLUGIN
 
 
 def main() -> None:
     """Runs the command that the arguments name, and exits with its status."""
     sys.exit(run(sys.argv[1:]))
+
+
+def kubectl() -> None:
+    """The same as kubectl's plugin: kubectl-kdns on the search path is `kubectl kdns`."""
+    sys.exit(run(sys.argv[1:], PLUGIN))
+
+
+def kubectl_complete() -> None:
+    """What kubectl's completion asks for it, as kubectl_complete-kdns."""
+    from kdns.cli.completion import for_kubectl  # noqa: PLC0415 - seldom asked for
+
+    sys.stdout.write(for_kubectl(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -26,9 +26,15 @@ COMMANDS: Final[Mapping[str, str]] = {
     "plugins": "List the directives of a Corefile, or the options of one.",
     "migrate": "Tell what goes on under kdns, and what to change.",
     "diff": "Compare the replies of two servers, name by name.",
+    "completion": "Print what has a shell complete the command line.",
     "version": "Say which kdns this is, and what it runs on.",
 }
-USAGE: Final = 2
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "KUBECONFIG": "the kubeconfig of commands that look at a cluster, as kubectl has it",
+    "NO_COLOR": "if it isn't empty, nothing is coloured",
+}
+PROGRAM: Final = "kdns"
+COMPLETE: Final = "_KDNS_COMPLETE"  # the variable by which a shell's script asks for completions
 _COLUMNS, _NARROW, _WIDE = 80, 50, 100
 
 # What the command line itself answers; any other flag in the first place means serve.
@@ -54,9 +60,23 @@ class Commands(click.Group):
             return None
         return cast("click.Command", getattr(import_module(f"kdns.cli.commands.{cmd_name}"), cmd_name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which doesn't say what may have been meant."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # noqa: PLC0415 - seldom needed
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            hint = f"; did you mean {near[0]}?" if near else f", expected one of {', '.join(COMMANDS)}"
+            raise click.UsageError(f'found the command "{args[0]}"{hint}')
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Environment"):
+            formatter.write_dl(list(ENVIRONMENT.items()))
 
 
 def _width() -> int:
@@ -73,7 +93,7 @@ def _width() -> int:
     context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
     invoke_without_command=True,
 )
-@click.version_option(__version__, prog_name="kdns", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="kdns", message="%(prog)s %(version)s", help="Say which this is.")
 @click.pass_context
 def kdns(context: click.Context) -> None:
     """The DNS server inside a Kubernetes cluster."""
@@ -81,10 +101,10 @@ def kdns(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Runs the command that the arguments name; the exit status."""
+def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
+    """Runs the command that the arguments name; the exit status. The program is what its user has typed before them."""
     try:
-        status = kdns.main(_understood(arguments), prog_name="kdns", standalone_mode=False)
+        status = kdns.main(_understood(arguments), program, complete_var=COMPLETE, standalone_mode=False)
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except click.Abort:

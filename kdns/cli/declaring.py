@@ -11,6 +11,7 @@ import click
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Statuses: TypeAlias = Mapping[str, str]  # what each exit status means; several as in "126, 127"
 
+PLUGIN: Final = "kubectl kdns"  # what is typed where kdns is kubectl's plugin
 TEXT: Final = "text"
 FORMATS: Final = (TEXT, "json", "yaml")
 ADDRESS: Final = "ADDR:PORT"
@@ -38,6 +39,11 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
 
 
+def is_plugin() -> bool:
+    """Whether kubectl has called the command that runs now."""
+    return click.get_current_context().find_root().info_name == PLUGIN
+
+
 def output(command: Decorated) -> Decorated:
     """The option of all commands with a result: for people or for programs."""
     return click.option("-o", "--output", type=click.Choice(FORMATS), default=TEXT, help=f"How it is told.  [{TEXT}]")(
@@ -45,11 +51,19 @@ def output(command: Decorated) -> Decorated:
     )
 
 
+def _contexts(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from kdns.cli import suggestions  # noqa: PLC0415 - seldom asked for
+
+    return [each for each in suggestions.contexts(context.params.get("kubeconfig")) if each.startswith(incomplete)]
+
+
 def kubeconfig(said: str) -> Callable[[Decorated], Decorated]:
     """The options for a cluster; the sentence is of the first."""
 
     def decorated(command: Decorated) -> Decorated:
-        command = click.option("--context", metavar="NAME", help="Its context, if not the current one.")(command)
+        command = click.option(
+            "--context", metavar="NAME", shell_complete=_contexts, help="Its context, if not the current one."
+        )(command)
         return click.option("--kubeconfig", metavar="FILE", type=FILE, help=said)(command)
 
     return decorated

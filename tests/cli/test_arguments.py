@@ -97,7 +97,8 @@ RUNS: list[tuple[list[str], int, str]] = [
     (["-quiet=maybe"], 2, "kdns: Option '-quiet' does not take a value.\n"),
     (["-conf", "Corefile", "--ttl", "5"], 2, "kdns: --ttl: found it beside -conf, expected it in Corefile alone\n"),
     (["-conf"], 2, "kdns: Option '-conf' requires an argument.\n"),
-    (["nothing"], 2, "kdns: No such command 'nothing'.\n"),
+    (["nothing"], 2, f'kdns: found the command "nothing", expected one of {", ".join(arguments.COMMANDS)}\n'),
+    (["expalin", "web"], 2, 'kdns: found the command "expalin"; did you mean explain?\n'),
     (["serve", "extra"], 2, "kdns: Got unexpected extra argument (extra)\n"),
     (["serve", "--ttl", "five"], 2, "kdns: Invalid value for '--ttl': 'five' is not a valid integer.\n"),
     (

@@ -8,6 +8,17 @@ from kdns.cli.declaring import ADDRESS, Command, kubeconfig, manifests, output
 from kdns.config import defaults
 
 
+def _command(context: click.Context, _: click.Parameter, incomplete: str) -> Any:
+    """Programs first, then files, which are the shell's to complete."""
+    from click.shell_completion import CompletionItem
+
+    from kdns.cli import suggestions
+
+    given = [] if context.params.get("command") or "/" in incomplete or not incomplete else suggestions.programs()
+    found = sorted(each for each in given if each.startswith(incomplete))
+    return [CompletionItem(each) for each in found] or [CompletionItem(incomplete, type="file")]
+
+
 class _Dev(Command):
     """The command, with the word status for its flag."""
 
@@ -48,7 +59,7 @@ class _Dev(Command):
 @click.option(
     "--log-level", type=click.Choice(defaults.LEVELS), default="warning", help="How much is logged.  [warning]"
 )
-@click.argument("command", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED, shell_complete=_command)
 def dev(**given: Any) -> int:
     """Answer a cluster's names on your own machine.
 

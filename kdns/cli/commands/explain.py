@@ -8,6 +8,12 @@ from kdns.cli.declaring import FILE, Command, kubeconfig, manifests, output
 from kdns.config import defaults
 
 
+def _types(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from kdns.cli import suggestions
+
+    return [each for each in suggestions.record_types() if each.startswith(incomplete.upper())]
+
+
 @click.command(
     cls=Command,
     no_args_is_help=False,
@@ -24,7 +30,11 @@ from kdns.config import defaults
 )
 @click.option("--from", "whose", metavar="NS[/POD]", default="default", help="Who asks.  [a pod in default]")
 @click.option(
-    "--type", "rtype", metavar="TYPE", default="", help="A, SRV, PTR, …  [as programs ask: A and AAAA, or SRV, PTR]"
+    *("--type", "rtype"),
+    metavar="TYPE",
+    default="",
+    shell_complete=_types,
+    help="A, SRV, PTR, …  [as programs ask: A and AAAA, or SRV, PTR]",
 )
 @output
 @click.option(

@@ -1,8 +1,18 @@
 """The command plugins."""
 
+from typing import Any
+
 import click
 
 from kdns.cli.declaring import Command, output
+
+
+def _directives(_: click.Context, __: click.Parameter, incomplete: str) -> Any:
+    from click.shell_completion import CompletionItem
+
+    from kdns.cli import suggestions
+
+    return [CompletionItem(name, help=doc) for name, doc in suggestions.directives() if name.startswith(incomplete)]
 
 
 @click.command(
@@ -12,7 +22,7 @@ from kdns.cli.declaring import Command, output
     examples=("kdns plugins", "kdns plugins cache"),
 )
 @output
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=_directives)
 def plugins(name: str | None, output: str) -> int:
     """List the directives of a Corefile, or the options of one.
 

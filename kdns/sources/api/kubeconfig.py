@@ -53,6 +53,11 @@ def described(paths: list[Path], context: str | None) -> Described:
     return Described(name, used.value["cluster"], cluster.value["server"], namespace)
 
 
+def contexts(paths: list[Path]) -> list[str]:
+    """The names of all contexts. Raises SourceError."""
+    return sorted(_merged([_load(path) for path in paths]).sections["contexts"])
+
+
 def cluster_of(paths: list[Path], context: str | None) -> tuple[str, str]:
     """The URL of the context's API server, and its authorities as PEM text or file, empty for none. Raises SourceError."""
     cluster, _ = check(paths, context)
