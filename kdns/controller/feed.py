@@ -98,11 +98,20 @@ class Feed:
         self.last_known: Final = self._make_last_known(wish, demand)
 
     async def run(self) -> None:
-        """Feeds until cancelled; raises SourceError."""
+        """Feeds until cancelled; raises SourceError. It isn't over before what is worth saving has been saved."""
         if self.last_known is None:
             await self.source.run()
-        else:
-            await asyncio.gather(self.source.run(), self._keep(self.last_known))
+            return
+        tasks = [asyncio.ensure_future(each) for each in (self.source.run(), self._keep(self.last_known))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            # Once each, and both waited for: a second time, or the end of the loop, would stop the saver at its last save.
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in done:
+            task.result()
 
     def take_over(self) -> None:
         """It is the one at work from now on."""
