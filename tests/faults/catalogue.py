@@ -1,7 +1,7 @@
 """The catalogue of faults of an API server, and of what stands before it, with the tests of each; test_catalogue holds it.
 
 A test is named as pytest names it, without its parameters. Of those with a sin in the table of sins, at least one is in
-this folder. K01 to K05, K39 to K41, K53 and K54 are about starting, stopping and the snapshot; they are tested where these are.
+this folder. Those about starting, stopping and the snapshot are mostly tested where these are.
 """
 
 from typing import Final
@@ -10,15 +10,63 @@ WATCHES: Final = "tests/faults/test_watches.py::test_"
 GAPS: Final = "tests/faults/test_gaps.py::test_"
 REFUSALS: Final = "tests/faults/test_refusals.py::test_"
 IMPORTS: Final = "tests/faults/test_imports.py::test_"
+STARTS: Final = "tests/faults/test_starts.py::test_"
+READINESS: Final = "tests/faults/test_readiness.py::test_"
 OBJECTS: Final = "tests/faults/test_objects.py::test_"
 REFLECTOR: Final = "tests/cluster/test_reflector_faults.py::test_"
 WIRE: Final = "tests/sources/test_wire.py::test_"
 OUTAGES: Final = "tests/integration/test_outages.py::test_"
 AUDITS: Final = "tests/integration/test_audits.py::test_"
 API: Final = "tests/integration/test_api.py::test_"
+SNAPSHOT: Final = "tests/integration/test_snapshot.py::test_"
+LAST_KNOWN: Final = "tests/controller/test_lastknown.py::test_"
+FILE: Final = "tests/sources/test_snapshot.py::test_"
+SAVER: Final = "tests/sources/test_saver.py::test_"
+FEED: Final = "tests/controller/test_feed.py::test_"
 EXPIRED: Final = f"{WATCHES}a_history_that_was_compacted_is_listed_anew_and_the_old_state_served_until_then"
 
 CATALOGUE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "K01": (
+        "no API server at the start",
+        (
+            f"{SNAPSHOT}without_an_api_server_at_the_start_the_last_state_is_served_and_says_so",
+            f"{SNAPSHOT}who_is_not_to_be_ready_by_a_snapshot_is_not",
+            f"{LAST_KNOWN}where_the_api_server_cannot_be_reached_it_is_given_at_once",
+            f"{OUTAGES}without_an_api_server_at_the_start_nothing_is_denied_until_it_comes",
+        ),
+    ),
+    "K02": (
+        "an API server that goes away",
+        (
+            f"{STARTS}a_server_that_is_away_for_half_an_hour_leaves_all_as_it_was_and_its_age_is_told",
+            f"{READINESS}a_server_that_is_away_for_longer_than_the_limit_makes_it_unready_and_its_return_ready",
+            f"{OUTAGES}while_the_api_server_is_away_the_last_state_is_served",
+        ),
+    ),
+    "K03": (
+        "an API server that restarts",
+        (
+            f"{STARTS}a_server_that_comes_back_is_followed_from_where_it_was_and_not_listed",
+            f"{REFLECTOR}not_all_list_again_at_once",
+            f"{API}a_killed_api_server_is_found_again_and_nothing_of_the_gap_is_missed",
+        ),
+    ),
+    "K04": (
+        "a list that takes long",
+        (
+            f"{STARTS}a_list_may_take_as_long_as_it_likes_while_something_comes",
+            f"{REFLECTOR}a_list_may_stall_for_30_seconds",
+            f"{LAST_KNOWN}where_it_takes_long_it_is_given_in_place_of_what_is_missing",
+            f"{SNAPSHOT}an_api_server_that_stalls_is_not_waited_for",
+        ),
+    ),
+    "K05": (
+        "a list that is cut",
+        (
+            f"{STARTS}half_a_list_counts_for_nothing_and_the_old_state_stays",
+            "tests/sources/api/test_source.py::test_half_a_list_is_listed_anew_whatever_becomes_of_its_second_page",
+        ),
+    ),
     "K06": (
         "410 when a watch begins",
         (EXPIRED, f"{OUTAGES}what_changed_during_a_restart_is_seen_and_what_went_is_gone"),
@@ -158,6 +206,32 @@ CATALOGUE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "a process that stands still",
         (f"{WATCHES}a_process_that_stood_still_goes_on_where_it_was",),
     ),
+    "K39": (
+        "a disk that is full",
+        (
+            f"{FILE}without_room_the_old_one_stays_and_nothing_else",
+            f"{SAVER}what_fails_is_told_once_counted_and_tried_again",
+        ),
+    ),
+    "K40": (
+        "a snapshot that isn't to be used",
+        (
+            f"{FILE}each_of_forty_damaged_snapshots_is_found",
+            f"{FILE}a_snapshot_of_something_or_some_time_else_says_what_it_is_of",
+            f"{FILE}what_is_no_file_is_neither_followed_nor_waited_for",
+            f"{FILE}what_is_too_large_is_not_read",
+            f"{LAST_KNOWN}another_cluster_behind_the_same_address_is_told",
+            f"{SNAPSHOT}with_a_damaged_snapshot_it_starts_clean",
+        ),
+    ),
+    "K41": (
+        "no folder, or one that can't be written",
+        (
+            f"{FEED}a_pod_without_a_volume_is_told_which_one_to_add",
+            f"{FILE}a_folder_that_cannot_be_written_is_told",
+            f"{SNAPSHOT}a_folder_of_no_use_is_told_and_does_no_harm",
+        ),
+    ),
     "K42": (
         "5,000 endpoints of one Service",
         (
@@ -217,5 +291,19 @@ CATALOGUE: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "K52": (
         "replicas that differ",
         (f"{GAPS}replicas_with_the_same_objects_have_the_same_digest_and_others_another",),
+    ),
+    "K53": (
+        "told to stop while it lists or saves, and twice",
+        (
+            f"{FEED}a_feed_is_not_over_before_what_changed_last_is_saved",
+            f"{SAVER}who_is_told_to_stop_while_it_writes_finishes_that",
+            f"{LAST_KNOWN}who_ends_before_all_is_listed_leaves_the_snapshot_as_it_was",
+            f"{SNAPSHOT}what_changed_last_is_saved_at_the_end_whoever_says_stop_twice",
+            "tests/integration/test_processes.py::test_lameduck_answers_on_and_says_that_others_are_to_be_asked",
+        ),
+    ),
+    "K54": (
+        "killed again and again, under load, with a slow API server",
+        (f"{SNAPSHOT}who_is_killed_again_and_again_starts_from_the_last_state_each_time",),
     ),
 }

@@ -131,6 +131,23 @@ class Dawdles(Sin):
 
 
 @dataclass
+class Cuts(Sin):
+    """K05: of lists that are meant comes a half, and then the end of the connection."""
+
+    means: Callable[[Ask], bool]
+    times: list[float] = field(default_factory=list)
+
+    async def request(self, api: FaultyApi, ask: Ask, writer: asyncio.StreamWriter) -> Reply | None:
+        if not self.means(ask):
+            return None
+        self.times.append(ask.at)
+        whole = json.dumps({"metadata": {"resourceVersion": str(api.version)}, "items": []}).encode()
+        writer.write(b"HTTP/1.1 200 So\r\nContent-Length: %d\r\n\r\n%s" % (len(whole), whole[: len(whole) // 2]))
+        await writer.drain()
+        raise ConnectionResetError
+
+
+@dataclass
 class Resets(Sin):
     """K36: connections that are meant are reset."""
 
@@ -179,6 +196,8 @@ class Trickles(Sin):
 
 
 SINS: dict[str, Callable[..., Sin]] = {
+    "K04": Dawdles,
+    "K05": Cuts,
     "K07": ExpiresInStream,
     "K08": ClosesSoon,
     "K11": Repeats,

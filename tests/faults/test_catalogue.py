@@ -20,8 +20,8 @@ def names_in(path: str) -> frozenset[str]:
     return frozenset(node.name for node in tree.body if isinstance(node, kinds) and node.name.startswith("test_"))
 
 
-def test_every_fault_that_is_a_servers_is_in_it() -> None:
-    assert list(CATALOGUE) == [f"K{number:02}" for number in (*range(6, 39), *range(42, 53))]
+def test_every_fault_is_in_it() -> None:
+    assert list(CATALOGUE) == [f"K{number:02}" for number in range(1, 55)]
 
 
 @pytest.mark.parametrize("number", CATALOGUE)

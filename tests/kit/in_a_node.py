@@ -166,6 +166,7 @@ def test_lameduck_answers_until_its_time_is_over(start: Callable[..., Pod]) -> N
 def test_a_rolling_restart_loses_no_answer(cluster: Cluster, start: Callable[..., Pod], tmp_path: Path) -> None:
     del cluster
     serving = [start("overlays/side-by-side") for _ in range(2)]
+    pods = list(serving)
     for pod in serving:
         pod.until_ready()
     node.lead_to(serving)
@@ -174,6 +175,7 @@ def test_a_rolling_restart_loses_no_answer(cluster: Cluster, start: Callable[...
             new = start("overlays/side-by-side")
             new.until_ready()
             serving.append(new)
+            pods.append(new)
             node.lead_to(serving)
             until(lambda each=old: questions(each) > QPS // 10, why="no question goes to who is to be restarted")  # type: ignore[misc]
             old.terminate()
@@ -189,10 +191,18 @@ def test_a_rolling_restart_loses_no_answer(cluster: Cluster, start: Callable[...
         if value.strip()
     }
     print(said)  # noqa: T201
-    assert int(counts["Queries lost"]) == 0
+    assert int(counts["Queries lost"]) == 0, whereabouts(pods)
     assert "NOERROR" in said
     assert "SERVFAIL" not in said
     assert int(counts["Queries sent"]) > QPS * 5
+
+
+def whereabouts(pods: list[Pod]) -> str:
+    """Where a question or a reply may have stayed: the kernel's counts of both ends, and what the pods have said."""
+    lines = [f"who asks: {node.datagrams(os.getpid())}"]
+    for pod in pods:
+        lines += [f"{pod.name}: {pod.datagrams}", pod.log]
+    return "\n".join(lines)
 
 
 def questions(pod: Pod) -> float:

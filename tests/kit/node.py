@@ -169,6 +169,11 @@ class Pod:
         return sum(_proportional_bytes(pid) for pid in self.pids)
 
     @property
+    def datagrams(self) -> dict[str, int]:
+        """What the kernel has counted of UDP in the pod's network, by the names of /proc/net/snmp."""
+        return datagrams(self._holder.pid)
+
+    @property
     def killed(self) -> int:
         """How many processes the kernel has ended for want of memory."""
         for folder in self._cgroup_folders():
@@ -286,6 +291,14 @@ class Pod:
                 limit.write_text(str(self.limit_bytes))
                 made.append(folder)
         return made
+
+
+def datagrams(pid: int) -> dict[str, int]:
+    """What the kernel has counted of UDP in the network that a process is in."""
+    names, counts = (
+        line.split()[1:] for line in Path(f"/proc/{pid}/net/snmp").read_text().splitlines() if line.startswith("Udp:")
+    )
+    return dict(zip(names, map(int, counts), strict=True))
 
 
 def _proportional_bytes(pid: int) -> int:
