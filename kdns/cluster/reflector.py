@@ -489,8 +489,10 @@ class Reflector:
             return self._relist(now + self._backoff.delay_s(_FAILED_CAP_S))
         if refusal.too_new and not listing:
             self._mode = _Mode.PROBE
-        self.trouble = refusal.line(self.resource, optional=self._optional)
-        self._due = now + refusal.delay_s(self._backoff, optional=self._optional)
+        # What has been listed once is there, whatever an API server says that has only begun.
+        absent = self._optional and not self.counters.lists
+        self.trouble = refusal.line(self.resource, optional=absent)
+        self._due = now + refusal.delay_s(self._backoff, optional=absent)
         if self._optional and refusal.unavailable and not self.synced:
             return self._become_synced()
         return ()

@@ -93,6 +93,17 @@ def test_an_optional_resource_that_comes_later_is_listed() -> None:
     assert reflector.trouble is None
 
 
+def test_an_optional_resource_that_was_there_is_soon_asked_for_again() -> None:
+    reflector = reflector_of(Cluster(), "serviceimports", optional=True)
+    reflector.opened(0.0)
+    reflector.line(bookmark(5, end=True), 0.0)
+    reflector.closed(100.0)
+    reflector.refused(404, b"404 page not found", None, 100.0)
+    assert waits(reflector, 100.0) <= 1
+    assert reflector.trouble is not None
+    assert reflector.trouble.endswith("what was last known stays, trying again")
+
+
 @pytest.mark.parametrize("code", [401, 429, 500, 503])
 def test_an_optional_resource_that_is_only_late_is_not_synced(code: int) -> None:
     reflector = reflector_of(Cluster(), "pods", optional=True)
