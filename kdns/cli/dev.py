@@ -20,7 +20,7 @@ from kdns.config.defaults import DEV_LISTEN, KUBECONFIG, ZONE
 from kdns.config.flags import Flags
 from kdns.config.serving import Serving
 from kdns.config.settings import Address, SettingsError
-from kdns.dev import doctor, journal, plans, showing
+from kdns.dev import journal, showing
 from kdns.dev.command import NAMESERVER, CommandError, Told, run
 from kdns.dev.guard import sounding_like_production
 from kdns.dev.network import Network
@@ -43,7 +43,7 @@ class Asked:
     mapped: tuple[str, ...]
     listen: str | None
     upstream: tuple[str, ...]
-    split_dns: bool
+    split_dns: bool | None
     undo: bool
     status: bool
     output: str
@@ -90,9 +90,7 @@ def _answer(asked: Asked, settings: Serving) -> int:
     looks = _looks(asked, settings, namespace)
     if asked.command:
         return _run(asked.command, looks.told, settings)
-    settings = devserving.told_of(devserving.completing(settings, looks.clients))
-    with showing.shown():
-        return _split(looks, settings) if asked.split_dns else _serve(settings)
+    return _serve_all(asked, looks, devserving.told_of(devserving.completing(settings, looks.clients)))
 
 
 def _cluster(asked: Asked, namespace: str | None) -> str | None:
@@ -151,28 +149,21 @@ def _run(command: tuple[str, ...], told: Told, settings: Serving) -> int:
         return _fail(str(error), error.status)
 
 
-def _split(looks: Looks, settings: Serving) -> int:
-    from kdns.dev import split  # noqa: PLC0415 - seldom asked for
+def _serve_all(asked: Asked, looks: Looks, settings: Serving) -> int:
+    """Serves whoever asks, this machine's programs among them if that is wanted."""
+    from kdns.cli import devsplit  # noqa: PLC0415 - as above
+    from kdns.dev.split import SplitError  # noqa: PLC0415 - as above
 
     server = settings.servers.listeners[0].address
-    zone = looks.told.zone
-    plan = _plan(zone, server)
-    if plan is None:
-        advice = plans.advice(zone, server.host, server.port)
-        return _fail(f"found neither systemd-resolved nor macOS, expected one of them; by hand:\n{advice.rstrip()}")
-    probe = f"kubernetes.default.svc.{zone}"
-    wanted = split.Wanted(plan, zone, (server.host, server.port), probe, journal.place(os.environ), os.getpid())
     try:
-        return split.run(wanted, partial(_serve, settings))
-    except split.SplitError as error:
+        plan = devsplit.wanted(asked.split_dns, looks, server)
+        if plan is None:
+            devsplit.tell_of_what_is_left()
+        with showing.shown():
+            serve = partial(_serve, settings)
+            return serve() if plan is None else devsplit.run(plan, looks.told.zone, server, serve)
+    except SplitError as error:
         return _fail(str(error))
-
-
-def _plan(zone: str, server: Address) -> plans.Plan | None:
-    """What fits this machine."""
-    if sys.platform == "darwin":
-        return plans.macos(zone, server.host, server.port)
-    return None if doctor.split_dns() else plans.resolved(zone, server.host, server.port)
 
 
 def _looked_back(asked: Asked) -> int:

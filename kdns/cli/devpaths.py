@@ -25,11 +25,12 @@ class Looks(NamedTuple):
 
     told: Told
     clients: Clients
+    searched: tuple[str, ...] = ()  # the domains of the cluster by which short names are completed
 
 
 def of_machine(zone: str) -> Looks:
     """As without any pod; short names are those of the namespace default."""
-    return Looks(Told(zone), Clients(_NAMESPACE))
+    return of_namespace(zone, _NAMESPACE)._replace(told=Told(zone))
 
 
 def of_namespace(zone: str, namespace: str) -> Looks:
@@ -37,7 +38,8 @@ def of_namespace(zone: str, namespace: str) -> Looks:
     from kdns.explain import path  # noqa: PLC0415 - it takes time to import
 
     found = path.resolving(path.PodSpec(), namespace, zone, path.Node(*_machine()))
-    return Looks(Told(zone, resolving.Path(found.search, found.options)), Clients(namespace))
+    searched = path.of_namespace(namespace, zone).search
+    return Looks(Told(zone, resolving.Path(found.search, found.options)), Clients(namespace), searched)
 
 
 def of_pod(zone: str, whose: str, source: ClusterSource | ManifestSource | None) -> Looks:
@@ -56,7 +58,9 @@ def of_pod(zone: str, whose: str, source: ClusterSource | ManifestSource | None)
     bare = path.resolving(spec, key.namespace, zone)
     _say(whose, found.search, found.ndots, found.note)
     others = () if spec.dns_policy == _NONE else found.nameservers
-    return Looks(Told(zone, resolving.Path(found.search, found.options), others), Clients("", bare.search, bare.ndots))
+    told = Told(zone, resolving.Path(found.search, found.options), others)
+    searched = tuple(each for each in bare.search if each == zone or each.endswith(f".{zone}"))
+    return Looks(told, Clients("", bare.search, bare.ndots), searched)
 
 
 def _say(whose: str, search: tuple[str, ...], ndots: int, note: str) -> None:

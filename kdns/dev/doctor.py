@@ -1,16 +1,13 @@
 """What of kdns dev can work on this machine, and what stands in its way; it looks, and changes nothing."""
 
-import shutil
 import socket
-import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from kdns.dev import kernel, rights
+from kdns.dev import backends, kernel, rights
 from kdns.dev.network import Network
 from kdns.dev.process import told_by
 
-RESOLVED: Final = Path("/run/systemd/resolve")
 _NSSWITCH_CONF: Final = Path("/etc/nsswitch.conf")
 # Who takes names that end in .local for multicast DNS' alone, unless they have more labels than two.
 _MDNS: Final = "mdns"
@@ -31,19 +28,9 @@ def look(listen: tuple[str, int]) -> tuple[Finding, ...]:
     return (
         Finding("a command with a name server of its own (-- COMMAND)", _namespaces()),
         Finding("a port to answer on ({}:{})".format(*listen), _port(listen)),
-        Finding("the machine's resolver (--split-dns)", split_dns()),
+        Finding("the machine's resolver (--split-dns)", backends.found().why),
         Finding("names that end in .local", _local()),
     )
-
-
-def split_dns() -> str:
-    """Why it can't be had, empty where it can."""
-    if sys.platform == "darwin":
-        return ""
-    if not RESOLVED.is_dir():
-        return "systemd-resolved isn't at work"
-    missing = [each for each in ("ip", "resolvectl") if shutil.which(each) is None]
-    return f"found no {' and no '.join(missing)}" if missing else ""
 
 
 def _namespaces() -> str:

@@ -58,7 +58,7 @@ def _script(plan: Plan) -> str:
     undo = " && ".join(plan.undo)
     return "\n".join(
         (
-            "trap '' INT TERM HUP QUIT",
+            "trap '' INT TERM HUP QUIT PIPE",
             f"if {made}; then echo {shlex.quote(plan.trace)} is there already, and not of kdns >&2; exit 3; fi",
             f"{{ {' && '.join(plan.install)}; }} >&2 || {{ status=$?; {made} && {{ {undo}; }}; exit $status; }}",
             f"echo {_DONE.decode().strip()}",

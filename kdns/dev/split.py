@@ -41,11 +41,18 @@ class Wanted(NamedTuple):
     pid: int
 
 
+def show(plan: Plan) -> None:
+    """Says what will be done, before it is."""
+    sys.stderr.write(f"kdns dev: split DNS by {plan.name}. As root, until this ends:\n")
+    _list(plan.install)
+    sys.stderr.write("and at the end, however it comes:\n")
+    _list(plan.undo)
+
+
 def run(wanted: Wanted, serve: Callable[[], int]) -> int:
     """Serves with split DNS until told to stop; the status. Raises SplitError, and says what is changed then."""
     with _alone(wanted.journal):
         _take_back(wanted.journal)
-        _show(wanted.plan)
         server = Process.fork(serve)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it in the same way
         try:
@@ -148,13 +155,6 @@ def _tested(name: str) -> str:
     except OSError as error:
         return f"{_BAD} getaddrinfo({name}): {error.strerror or error}; is there such a name, and dns in nsswitch.conf?"
     return f"{_GOOD} getaddrinfo({name}): {' '.join(sorted({str(each[4][0]) for each in found}))}"
-
-
-def _show(plan: Plan) -> None:
-    sys.stderr.write(f"kdns dev: split DNS by {plan.name}. As root, until this ends:\n")
-    _list(plan.install)
-    sys.stderr.write("and at the end, however it comes:\n")
-    _list(plan.undo)
 
 
 def _list(commands: tuple[str, ...]) -> None:

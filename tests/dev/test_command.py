@@ -7,8 +7,10 @@ and processes.
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,6 +171,25 @@ def test_a_mapped_service_is_where_it_is_said_to_be(tmp_path: Path) -> None:
     path, asked = str(written(tmp_path)), ["sh", "-c", f"getent hosts {WHOLE} new.shop.svc.cluster.local"]
     done = ran("-f", path, "--map", "web.shop=127.0.0.9", "--map", "new.shop=127.0.0.8", "--", *asked)
     assert done.stdout.split()[::2] == ["127.0.0.9", "127.0.0.8"]
+
+
+def test_a_mapped_service_is_spoken_to_by_its_name(tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done: list[subprocess.CompletedProcess[str]] = []
+        flags = ("-f", str(written(tmp_path)), "--search", "shop", "--map", "web.shop=127.0.0.1")
+        asking = threading.Thread(target=lambda: done.append(ran(*flags, "--", "curl", "-s", f"http://web:{port}/")))
+        asking.start()
+        listener.settimeout(60)
+        connection, _ = listener.accept()
+        with connection:
+            asked = connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nhi\n")
+        asking.join()
+    assert f"Host: web:{port}\r\n".encode() in asked
+    assert (done[0].returncode, done[0].stdout) == (0, "hi\n")
 
 
 def test_standard_output_and_status_are_the_commands(tmp_path: Path) -> None:

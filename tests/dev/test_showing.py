@@ -80,7 +80,7 @@ class Terminal:
 
 def line(folder: Path, *more: str) -> list[str]:
     (folder / "shop.yaml").write_text(SHOP)
-    own = ["-f", str(folder), "--listen", "127.0.0.1:0", "--upstream", NOBODY, "--search", "shop"]
+    own = ["-f", str(folder), "--listen", "127.0.0.1:0", "--upstream", NOBODY, "--search", "shop", "--no-split-dns"]
     return [sys.executable, "-m", "kdns", "dev", *own, *more]
 
 

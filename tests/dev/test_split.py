@@ -11,7 +11,7 @@ import pytest
 from kdns.dev import holder, journal, plans, split
 from kdns.dev.holder import Holder, HolderError
 from kdns.dev.journal import Entry, JournalError
-from kdns.dev.plans import Plan
+from kdns.dev.plans import Plan, Target
 from tests.server import until
 
 
@@ -20,20 +20,27 @@ def _as_oneself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holder, "as_root", lambda script: ["sh", "-c", script])
 
 
+TARGET = Target("cluster.local", "127.0.0.1", 5354)
+
+
 def plan(folder: Path) -> Plan:
     made = folder / "made"
     return Plan("a folder", (f"mkdir {made}", f"mkdir {made}/inner"), (f"rm -r {made}",), str(made))
 
 
 def test_resolved_gets_a_link_with_a_routing_domain() -> None:
-    made = plans.resolved("cluster.local", "127.0.0.1", 5354)
+    made = plans.resolved(TARGET)
     assert made.install[3:5] == ("resolvectl dns kdns0 127.0.0.1:5354", "resolvectl domain kdns0 '~cluster.local'")
     assert made.undo == ("ip link delete kdns0",)
+    searched = plans.resolved(TARGET._replace(search=("shop.svc.cluster.local", "svc.cluster.local")))
+    assert searched.install[4] == "resolvectl domain kdns0 shop.svc.cluster.local svc.cluster.local '~cluster.local'"
+    also = plans.resolved(TARGET._replace(search=("shop.svc.cluster.local", "cluster.local")))
+    assert also.install[4] == "resolvectl domain kdns0 shop.svc.cluster.local cluster.local"
 
 
 def test_macos_gets_a_file_for_the_zone_if_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "_FOLDER", str(tmp_path / "resolver"))
-    made = plans.macos("cluster.local", "127.0.0.1", 5354)
+    made = plans.macos(TARGET)
     file = tmp_path / "resolver" / "cluster.local"
     script = " && ".join(made.install[:3])
     assert subprocess.run(["sh", "-c", script], check=False).returncode == 0
@@ -41,6 +48,46 @@ def test_macos_gets_a_file_for_the_zone_if_there_is_none(tmp_path: Path, monkeyp
     assert subprocess.run(["sh", "-c", script], check=False).returncode == 1
     subprocess.run(["sh", "-c", made.undo[0]], check=True)
     assert not file.exists()
+
+
+NMCLI = """#!/bin/sh
+echo "nmcli $*: $(cat {folder}/kdns.conf 2>/dev/null)" >> {folder}/called
+test ! -e {folder}/broken
+"""
+
+
+@pytest.fixture
+def networkmanager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """Its plan, with a folder and an nmcli of our own, which notes what it finds when it is called."""
+    (tmp_path / "nmcli").write_text(NMCLI.format(folder=tmp_path))
+    (tmp_path / "nmcli").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(plans, "_DNSMASQ_FOLDER", str(tmp_path))
+    return plans.networkmanager(TARGET)
+
+
+def test_networkmanagers_dnsmasq_gets_a_file_and_reads_it(tmp_path: Path, networkmanager: Plan) -> None:
+    held = Holder.install(networkmanager)
+    file = tmp_path / "kdns.conf"
+    assert file.read_text() == "server=/cluster.local/127.0.0.1#5354\n"
+    held.undo()
+    assert not file.exists()
+    line = "nmcli general reload dns-full:"
+    assert (tmp_path / "called").read_text() == f"{line} server=/cluster.local/127.0.0.1#5354\n{line} \n"
+
+
+def test_where_networkmanager_does_not_reload_nothing_is_left(tmp_path: Path, networkmanager: Plan) -> None:
+    (tmp_path / "broken").touch()
+    with pytest.raises(HolderError, match="nothing is changed"):
+        Holder.install(networkmanager)
+    assert not (tmp_path / "kdns.conf").exists()
+
+
+def test_a_file_of_somebody_else_is_left_to_networkmanager(tmp_path: Path, networkmanager: Plan) -> None:
+    (tmp_path / "kdns.conf").write_text("mine\n")
+    with pytest.raises(HolderError, match="status 3"):
+        Holder.install(networkmanager)
+    assert (tmp_path / "kdns.conf").read_text() == "mine\n"
 
 
 def test_a_change_is_made_and_taken_back(tmp_path: Path) -> None:
@@ -103,6 +150,47 @@ def test_who_is_killed_has_the_change_taken_back_all_the_same(tmp_path: Path) ->
     until(lambda: not (tmp_path / "made").exists())
     assert split.status(tmp_path / "dev.json")[-1] == "kdns dev --undo takes it back"
     assert split.repair(tmp_path / "dev.json")
+    assert split.status(tmp_path / "dev.json") == ("nothing is changed",)
+
+
+STEPS = 3
+AT = ["journal", *(f"step {number}" for number in range(STEPS)), "installed"]
+STEPPING = """
+import os, sys, time
+from kdns.dev import holder, journal
+from kdns.dev.journal import Entry
+from kdns.dev.plans import Plan
+from pathlib import Path
+holder.as_root = lambda script: ["sh", "-c", script]
+folder, at = Path(sys.argv[1]), sys.argv[2]
+def stop(name):
+    wait = f"echo {name}; while test ! -e {folder}/go; do sleep 0.01; done"
+    return f"{{ {wait}; }} >&2" if name == at else "true"
+made = [f"mkdir -p {folder}/made/{number} && {stop(f'step {number}')}" for number in range(3)]
+plan = Plan("folders", tuple(made), (f"rm -r {folder}/made",), f"{folder}/made")
+with journal.held(folder / "dev.json"):
+    journal.write(folder / "dev.json", Entry(plan, os.getpid()))
+    if at == "journal":
+        print(at, file=sys.stderr, flush=True)
+        time.sleep(60)
+    held = holder.Holder.install(plan)
+    print("installed", file=sys.stderr, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("at", AT)
+def test_whoever_is_killed_at_any_step_leaves_nothing(at: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STEPPING, str(tmp_path), at]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"{at}\n"
+        process.kill()
+        process.wait()
+        (tmp_path / "go").touch()
+        process.stderr.read()  # as long as the shell lives
+    assert not (tmp_path / "made").exists()
+    split.repair(tmp_path / "dev.json")
     assert split.status(tmp_path / "dev.json") == ("nothing is changed",)
 
 

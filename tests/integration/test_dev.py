@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_clients import RESOLVE_C
+from tests.integration.test_search_lists import RESOLVE_GO
 from tests.lab import ADMIN, Lab
 from tests.server import NOBODY, REPOSITORY
 
@@ -66,3 +68,22 @@ def test_names_are_those_of_a_pod_of_the_cluster(lab: Lab) -> None:
     )
     assert done.stderr.splitlines()[-1] == "kdns: --from dev-two/bd-0: found no such pod; did you mean dev-two/db-0?"
     lab.delete("pods", "dev-two", "db-0")
+
+
+def test_resolvers_that_are_linked_into_programs_ask_kdns_too(tmp_path: Path) -> None:
+    if not (shutil.which("go") and shutil.which("musl-gcc")):
+        pytest.skip("needs go and musl-gcc")
+    (tmp_path / "resolve.go").write_text(RESOLVE_GO)
+    (tmp_path / "resolve.c").write_text(RESOLVE_C)
+    subprocess.run(["go", "build", "-tags", "netgo", "-o", "go", "resolve.go"], check=True, cwd=tmp_path)
+    subprocess.run(["musl-gcc", "-static", "-o", "musl", "resolve.c"], check=True, cwd=tmp_path)
+    names = ["web", "cache.edge", "nothing"]
+    both = f"{tmp_path}/go {' '.join(names)}; {tmp_path}/musl {' '.join(names)}"
+    command = [sys.executable, "-m", "kdns", "dev", "-f", "examples", "--upstream", NOBODY, "--search", "shop"]
+    done = subprocess.run(
+        [*command, "--", "sh", "-c", both], cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False
+    )
+    of_go, of_musl = done.stdout.splitlines()[:3], done.stdout.splitlines()[3:]
+    assert of_go == ["web: 10.100.103.179", "cache.edge: 10.244.2.20 10.244.2.21 fd00:244::2:20", "nothing: none"]
+    assert of_musl[0] == of_go[0]
+    assert set(of_musl[1].split()[1:]) == set(of_go[1].split()[1:])

@@ -52,7 +52,11 @@ class _Dev(Command):
 @click.option("--map", "mapped", metavar="SVC.NS=ADDR", multiple=True, help="A Service is there (repeatable).")
 @click.option("--listen", metavar=ADDRESS, help=f"Where to answer; without COMMAND.  [{defaults.DEV_LISTEN}]")
 @click.option("--upstream", metavar="ADDR[:PORT]", multiple=True, help="Who knows other names.  [/etc/resolv.conf]")
-@click.option("--split-dns", is_flag=True, help="Have this machine ask kdns for the zone; asks for root's rights.")
+@click.option(
+    "--split-dns/--no-split-dns",
+    default=None,
+    help="Have this machine ask kdns for the zone; asks for root's rights.  [on a terminal: asks]",
+)
 @click.option("--undo", is_flag=True, help="Take back what a killed kdns dev has left, and end.")
 @click.option("--status", is_flag=True, help="Say what of this machine is changed, and end; also: kdns dev status.")
 @output
@@ -65,7 +69,7 @@ def dev(**given: Any) -> int:
 
     The cluster is YAML, named by -f, or else the one that kubectl talks to. Changes take effect at once. Without
     COMMAND kdns answers on a port of 127.0.0.1 until it is ended. With it the command runs, and it alone, with kdns for its
-    name server; its exit status is passed on. Neither needs root, nor is anything of the machine changed but by --split-dns.
+    name server; its exit status is passed on. Neither needs root, nor is anything of the machine changed but by split DNS.
     """
     from kdns.cli.dev import Asked, dev
 
