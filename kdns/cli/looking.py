@@ -19,7 +19,7 @@ from kdns.config.settings import Address, ClusterSource
 from kdns.controller.explaining import freshness_of, notes_of, type_of, zones_of
 from kdns.controller.feed import Feed, wish_of
 from kdns.explain import explained
-from kdns.explain.details import Details, details
+from kdns.explain.details import Details, detailed, details
 from kdns.explain.evidence import Evidence, text
 from kdns.explain.explanation import Explanation, Path, decode, retold
 from kdns.explain.path import QuestionError, of_namespace, of_pod, pod_spec, question
@@ -106,7 +106,7 @@ async def _read(settings: Serving) -> Feed:
                     reading.result()
                 for resource, status in feed.status().items():
                     if status.trouble and resource in feed.required and not status.synced:
-                        raise SourceError(f"{resource}: {status.trouble}")
+                        raise SourceError(status.trouble)
     except TimeoutError as error:
         raise SourceError(f"the cluster couldn't be read within {_READ_LIMIT_S:g} s") from error
     finally:
@@ -171,7 +171,9 @@ def _label(found: Found) -> str:
 
 
 async def of_server(asked: Asked, server: Address, kubeconfig: ClusterSource | None) -> Explanation:
-    """By what a running server says; the pod's path is that in the kubeconfig's cluster. Raises SourceError, QuestionError."""
+    """By what a running server says. The kubeconfig's cluster tells what a server doesn't keep: the pod's path, who is
+    ready since when. Raises SourceError and QuestionError.
+    """
     question(asked.name, type_of(asked.type), of_namespace(asked.namespace, asked.zone))
     fields: list[tuple[str, str]] = [("name", asked.name), ("type", asked.type), ("from", asked.namespace)]
     if asked.pod and kubeconfig is not None:
@@ -179,6 +181,16 @@ async def of_server(asked: Asked, server: Address, kubeconfig: ClusterSource | N
             path = await _path(asked, asking, ())
         fields += [("ndots", str(path.ndots)), ("whose", path.whose), ("note", path.note)]
         fields += [("search", each) for each in path.search]
+    told = _told(await _fetched(server, fields), server, asked, with_pod=kubeconfig is not None)
+    if kubeconfig is None:
+        return told
+    with closing(Asking(account_of(kubeconfig, os.environ))) as asking:
+        keys = explained.services_of(told)[:_SERVICES_MAX]
+        return detailed(told, {key: await _details(key, asking, ()) for key in keys})
+
+
+async def _fetched(server: Address, fields: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+    """Status and body of the server's page. Raises SourceError."""
     link = Link()
     try:
         async with asyncio.timeout(_ANSWER_LIMIT_S):
@@ -189,17 +201,17 @@ async def of_server(asked: Asked, server: Address, kubeconfig: ClusterSource | N
                 idle_s=_ANSWER_LIMIT_S,
                 limit_bytes=_ANSWER_LIMIT_BYTES,
             )
-            octets = await response.read(_ANSWER_LIMIT_S)
+            return response.status, await response.read(_ANSWER_LIMIT_S)
     except TimeoutError as error:
         raise SourceError(f"http://{server}: no answer within {_ANSWER_LIMIT_S:g} s") from error
     except WireError as error:
         raise SourceError(f"{error}; {_EXPECTED}") from error
     finally:
         link.close()
-    return _told(response.status, octets, server, asked, with_pod=kubeconfig is not None)
 
 
-def _told(status: int, octets: bytes, server: Address, asked: Asked, *, with_pod: bool) -> Explanation:
+def _told(answer: tuple[int, bytes], server: Address, asked: Asked, *, with_pod: bool) -> Explanation:
+    status, octets = answer
     if status == 400:
         raise QuestionError(octets.decode("utf-8", "replace").strip())
     if status != 200:

@@ -6,10 +6,13 @@ is as if it weren't there, for decode complains of it.
 Sources: discovery.k8s.io/v1; the annotation endpoints.kubernetes.io/last-change-trigger-time of the endpoint controller.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from kdns.explain.explanation import Endpoint
+import msgspec
+
+from kdns.cluster.objects import Key
+from kdns.explain.explanation import Endpoint, Explanation, Object
 
 _CHANGED: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 
@@ -19,6 +22,7 @@ class SliceDetails(NamedTuple):
 
     changed: str | None
     endpoints: tuple[Endpoint, ...]
+    version: str = ""  # its resourceVersion
 
 
 class Details(NamedTuple):
@@ -36,6 +40,48 @@ def details(service: Any, slices: Iterable[Any], pods: Sequence[Any], note: str 
     return Details(_of(service, "spec", "publishNotReadyAddresses") is True, found, note)
 
 
+def detailed(told: Explanation, found: Mapping[Key, Details]) -> Explanation:
+    """The explanation of a server that keeps less, with what an API server says of the same slices now."""
+    slices = {Key(key.namespace, name): part for key, each in found.items() for name, part in each.slices.items()}
+    candidates = tuple(
+        msgspec.structs.replace(each, objects=tuple(_detailed(one, slices) for one in each.objects))
+        for each in told.candidates
+    )
+    notes = [each.note for each in found.values() if each.note]
+    notes += [
+        f"EndpointSlice {one.namespace}/{one.name} has changed: the server answers by resourceVersion"
+        f" {one.resource_version}, the API server has {slices[_key(one)].version}"
+        for each in told.candidates
+        for one in each.objects
+        if _is_known(one, slices) and slices[_key(one)].version != one.resource_version
+    ]
+    return msgspec.structs.replace(told, candidates=candidates, notes=(*told.notes, *dict.fromkeys(notes)))
+
+
+def _key(one: Object) -> Key:
+    return Key(one.namespace, one.name)
+
+
+def _is_known(one: Object, slices: Mapping[Key, SliceDetails]) -> bool:
+    return one.kind == "EndpointSlice" and _key(one) in slices
+
+
+def _detailed(one: Object, slices: Mapping[Key, SliceDetails]) -> Object:
+    if not _is_known(one, slices):
+        return one
+    answers = frozenset(address for each in one.endpoints if each.counts for address in each.addresses)
+    part = slices[_key(one)]
+    return msgspec.structs.replace(one, changed=part.changed, endpoints=marked(part.endpoints, answers))
+
+
+def marked(endpoints: Iterable[Endpoint], answers: frozenset[str]) -> tuple[Endpoint, ...]:
+    """The endpoints, each with whether it is among the addresses that are answered."""
+    return tuple(
+        msgspec.structs.replace(each, counts=each.ready is not False and not answers.isdisjoint(each.addresses))
+        for each in endpoints
+    )
+
+
 class _Condition(NamedTuple):
     since: str | None
     why: str
@@ -44,7 +90,8 @@ class _Condition(NamedTuple):
 def _slice(value: Any, pods: dict[str, _Condition]) -> SliceDetails:
     changed = _of(value, "metadata", "annotations", _CHANGED)
     endpoints = _list(_of(value, "endpoints"))
-    return SliceDetails(_text(changed) or None, tuple(_endpoint(each, pods) for each in endpoints))
+    version = _text(_of(value, "metadata", "resourceVersion"))
+    return SliceDetails(_text(changed) or None, tuple(_endpoint(each, pods) for each in endpoints), version)
 
 
 def _endpoint(value: Any, pods: dict[str, _Condition]) -> Endpoint:

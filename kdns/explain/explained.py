@@ -12,11 +12,12 @@ from kdns.dns import lines, names, types
 from kdns.dns.query import Query
 from kdns.dns.records import RecordSet
 from kdns.explain import hints as hinting
+from kdns.explain.denied import Denied
 from kdns.explain.evidence import Evidence, below, reverse_address, text
 from kdns.explain.explanation import Candidate, Explanation, Object, Outcome, Reason, Record, Reply, Verdict
-from kdns.explain.hints import Denied
 from kdns.explain.makers import objects, rule
 from kdns.explain.path import Question, candidates
+from kdns.explain.readiness import unreachable
 from kdns.zone import schema, stale
 from kdns.zone.entry import Owner
 from kdns.zone.terms import Found, Zone
@@ -35,6 +36,8 @@ def explain(question: Question, evidence: Evidence) -> Explanation:
         reasons |= {reason.text: reason for reason in _of_zone(question, evidence)}
     notes = [question.path.note] if question.path.note else []
     notes += evidence.notes
+    if answered:
+        notes += unreachable(evidence, _services(found))
     notes += [each.note for each in evidence.details.values() if each.note]
     return Explanation(
         name=question.name,
@@ -53,7 +56,11 @@ def explain(question: Question, evidence: Evidence) -> Explanation:
 
 def services_of(explanation: Explanation) -> list[Key]:
     """The Services whose details may tell more: those of the answer, or those that have none ready."""
-    objects_ = (each for candidate in explanation.candidates for each in candidate.objects)
+    return _services(explanation.candidates)
+
+
+def _services(walked: Iterable[Candidate]) -> list[Key]:
+    objects_ = (each for candidate in walked for each in candidate.objects)
     return list(dict.fromkeys(Key(each.namespace, each.name) for each in objects_ if each.kind == "Service"))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kdns.cluster.objects import EndpointSlice, Key, Pod, Resource, Service, Stamp
+from kdns.explain.details import marked
 from kdns.explain.evidence import Below, Evidence, address_text, key_of
 from kdns.explain.explanation import Endpoint, Object
 from kdns.zone import entry as entries
@@ -110,7 +111,11 @@ def service_objects(evidence: Evidence, key: Key, answers: frozenset[bytes]) -> 
     details = evidence.details.get(key)
     for part in evidence.store.members(key) if evidence.reading.endpoints else ():
         known = details.slices.get(part.key.name) if details is not None else None
-        endpoints = _endpoints(part, answers) if known is None else _marked(known.endpoints, answers)
+        endpoints = (
+            _endpoints(part, answers)
+            if known is None
+            else marked(known.endpoints, frozenset(map(address_text, answers)))
+        )
         yield _object(
             evidence,
             "endpointslices",
@@ -147,22 +152,6 @@ def _endpoints(part: EndpointSlice, answers: frozenset[bytes]) -> tuple[Endpoint
     return tuple(
         Endpoint(addresses=(address_text(address),), ready=True, counts=address in answers, hostname=host.decode())
         for address, host in zip(addresses, hosts, strict=True)
-    )
-
-
-def _marked(endpoints: tuple[Endpoint, ...], answers: frozenset[bytes]) -> tuple[Endpoint, ...]:
-    texts = {address_text(each) for each in answers}
-    return tuple(
-        Endpoint(
-            addresses=each.addresses,
-            ready=each.ready,
-            counts=each.ready is not False and not texts.isdisjoint(each.addresses),
-            hostname=each.hostname,
-            pod=each.pod,
-            since=each.since,
-            why=each.why,
-        )
-        for each in endpoints
     )
 
 

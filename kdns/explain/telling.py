@@ -109,7 +109,7 @@ def _end(told: Explanation) -> Iterator[str]:
 
 def _cost(told: Explanation) -> str:
     asked = sum(each.outcome != "not-asked" for each in told.candidates)
-    names = f"{asked} {'name' if asked == 1 else 'names'}, {' and '.join(told.types)} each"
+    names = f"{asked} {'name' if asked == 1 else 'names'}, {' and '.join(told.types)}{' each' if asked > 1 else ''}"
     if asked > 1 and told.answered:
         return f"{names}; {told.answered} with its final dot takes {len(told.types)}"
     return names

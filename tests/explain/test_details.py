@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdns.explain.details import details
+from kdns.cluster.objects import Key
+from kdns.dns import types
+from kdns.explain.details import detailed, details
+from tests.explain.clusters import details_of, explain, of_yaml
+from tests.explain.test_explained import CLUSTER, SVC
 
 CHANGED = "endpoints.kubernetes.io/last-change-trigger-time"
 anything = st.recursive(
@@ -58,6 +62,37 @@ def test_since_when_is_what_the_pod_says(endpoint: dict[str, Any], pods: list[An
 def test_who_is_ready(conditions: dict[str, bool], ready: bool | None, why: str) -> None:
     (endpoint,) = details(None, [slice_of(conditions=conditions)], []).slices["web-1"].endpoints
     assert (endpoint.ready, endpoint.why) == (ready, why)
+
+
+PODS = """
+---
+kind: Pod
+metadata: {name: p, namespace: shop}
+status: {conditions: [{type: Ready, status: "True", lastTransitionTime: "2026-01-02T00:00:00Z"}]}
+"""
+
+
+def test_what_a_server_says_gets_details_of_the_same_slices() -> None:
+    told = explain(of_yaml(CLUSTER), f"peers.shop.{SVC}", types.A)
+    text = CLUSTER.replace("[10.0.0.4], hostname: peer-0", "[10.0.0.4], targetRef: {kind: Pod, name: p}") + PODS
+    key = Key("shop", "peers")
+    more = detailed(told, {key: details_of(text, key)})
+    (_, part) = more.candidates[0].objects
+    assert [(each.addresses, each.counts, each.since) for each in part.endpoints] == [
+        (("10.0.0.4",), True, "2026-01-02T00:00:00Z"),
+        (("10.0.0.5",), False, None),
+    ]
+    assert more.notes == told.notes
+    assert detailed(told, {Key("office", "peers"): details_of(text, key)}) == told
+
+
+def test_a_slice_that_has_changed_since_is_told_of() -> None:
+    told = explain(of_yaml(CLUSTER), f"peers.shop.{SVC}", types.A)
+    key = Key("shop", "peers")
+    newer = details_of(CLUSTER.replace("name: peers-1", 'name: peers-1, resourceVersion: "9"'), key)
+    (note,) = detailed(told, {key: newer}).notes
+    assert note.startswith("EndpointSlice shop/peers-1 has changed: ")
+    assert note.endswith("the API server has 9")
 
 
 @given(anything, st.lists(anything, max_size=2), st.lists(anything, max_size=2))

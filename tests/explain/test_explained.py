@@ -195,6 +195,11 @@ SVC = "svc.cluster.local."
         (f"web.shp.{SVC}", "near-namespace", "did you mean web.shop.svc.cluster.local?"),
         (f"web.empty.{SVC}", "elsewhere", "web.office.svc.cluster.local, web.shop.svc.cluster.local"),
         (f"db.office.{SVC}", "elsewhere", "in another namespace: db.shop.svc.cluster.local"),
+        (
+            f"peerz.office.{SVC}",
+            "elsewhere",
+            "a Service peers in namespace shop: did you mean peers.shop.svc.cluster.loc",
+        ),
         (f"db.shop.{SVC}", "no-ready-endpoints", "1 endpoint of shop/db is not ready (db-1)"),
         (f"empty.shop.{SVC}", "no-ready-endpoints", "its selector takes no pod"),
         (f"queue.shop.{SVC}", "no-slices", "no EndpointSlice names shop/queue"),
@@ -303,6 +308,23 @@ status:
     assert (endpoint.ready, endpoint.since, endpoint.pod) == (False, "2026-01-02T03:04:05Z", "db-0")
     assert endpoint.why == "ContainersNotReady"
     assert any("publishNotReadyAddresses" in reason.text for reason in told.reasons)
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("web.shop", "shop/web has no ready endpoint (none at all): its name is answered, connections to it fail"),
+        ("peers.shop", ""),
+        ("here.shop", ""),
+    ],
+)
+def test_an_answer_that_leads_nowhere_has_a_note(name: str, note: str) -> None:
+    assert "\n".join(explain(of_yaml(CLUSTER), f"{name}.{SVC}").notes) == note
+
+
+def test_manifests_leave_endpoints_to_the_cluster() -> None:
+    evidence = replace(of_yaml(CLUSTER), places={("Service", Key("shop", "web")): "a.yaml:4"})
+    assert explain(evidence, f"web.shop.{SVC}").notes == ()
 
 
 def test_stale_answers_are_told_as_they_are_given() -> None:

@@ -27,6 +27,7 @@ Objects behind web.office.svc.cluster.local.
 
 Cost       2 queries: 2 names, A each; web.office.svc.cluster.local. with its final dot takes 1
 Freshness  revision 1, serial 7
+Note       office/web has no ready endpoint (none at all): its name is answered, connections to it fail
 """
 
 

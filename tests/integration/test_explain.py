@@ -96,3 +96,7 @@ def test_a_running_server_explains_what_it_answers(cluster: Lab, tmp_path: Path)
         kubeconfig = str(cluster.kubeconfig({"token": ADMIN}))
         _, told = explained("db", "--from", f"{SPACE}/db-0", "--server", address, "--kubeconfig", kubeconfig)
         assert told["path"]["search"][-1] == "corp.example"
+        part = told["candidates"][0]["objects"][1]
+        said = [(each["pod"], each["ready"], each["counts"], each["since"]) for each in part["endpoints"]]
+        assert said == [("db-0", True, True, SINCE), ("db-1", False, False, SINCE)]
+        assert told["notes"] == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kdns.cli.declaring import FILE, Command, kubeconfig, manifests, output
+from kdns.cli.declaring import FILE, Command, is_plugin, kubeconfig, manifests, output
 from kdns.config import defaults
 
 
@@ -28,7 +28,10 @@ def _types(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
         "kdns explain web.shop --from office/till-0 --kubeconfig ~/.kube/config",
     ),
 )
-@click.option("--from", "whose", metavar="NS[/POD]", default="default", help="Who asks.  [a pod in default]")
+@click.option(
+    *("--from", "whose"), metavar="NS[/POD]", help="Who asks.  [a pod in the context's namespace, or in default]"
+)
+@click.option("-n", "--namespace", metavar="NS", help="The same of any pod in a namespace, as kubectl has it.")
 @click.option(
     *("--type", "rtype"),
     metavar="TYPE",
@@ -54,8 +57,9 @@ def explain(output: str, **given: Any) -> int:
     """Tell why a name is answered as it is.
 
     NAME is looked for as a pod does, along its search path; with a final dot it is asked for as it is. An address is its
-    reverse name.
+    reverse name. A running server is asked, or a cluster or manifests are looked at, by the same code; kubectl kdns explain looks
+    at kubectl's cluster. Beside --server, a kubeconfig tells what servers don't keep: since when endpoints are ready.
     """
     from kdns.cli.explain import Asked, explain
 
-    return explain(Asked(**given), output)
+    return explain(Asked(**given, plugin=is_plugin()), output)
