@@ -55,6 +55,17 @@ def objects(text: str) -> list[dict[str, Any]]:
     return [each for each in yaml.safe_load_all(text) if each]
 
 
+def granted(rules: Iterable[dict[str, list[str]]]) -> set[tuple[str, str, str]]:
+    """Group, resource and verb of everything that the rules of a role allow."""
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
 def one(kind: str, found: Iterable[dict[str, Any]], name: str | None = None) -> dict[str, Any]:
     """The one object of a kind (and name)."""
     (only,) = [each for each in found if each["kind"] == kind and name in {None, each["metadata"]["name"]}]

@@ -144,20 +144,10 @@ def test_the_role_allows_what_the_api_is_asked_for_and_no_more(folder: str) -> N
     role = one("ClusterRole", kit.objects(kit.kustomize(folder)))
     binding = one("ClusterRoleBinding", kit.objects(kit.kustomize(folder)))
     asked = [yaml.safe_load(role_rule(resource)) for resource in demand_of(ReadSettings(pods=True)).resources]
-    assert _granted(role["rules"]) == _granted(asked)
+    assert kit.granted(role["rules"]) == kit.granted(asked)
     ((pod, _),) = kit.containers(kit.objects(kit.kustomize(folder)))
     assert binding["subjects"][0]["name"] == pod["serviceAccountName"]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
-
-
-def _granted(rules: list[dict[str, list[str]]]) -> set[tuple[str, str, str]]:
-    return {
-        (group, resource, verb)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 def test_taking_the_place_of_coredns_touches_what_answers_and_nothing_else() -> None:

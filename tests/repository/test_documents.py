@@ -16,6 +16,7 @@ from kdns.cluster.targets import role_rule
 from kdns.config.settings import ReadSettings
 from kdns.ops.metrics import FAMILIES, Family
 from kdns.sources.demand import demand_of
+from tests.kit.kit import granted
 from tests.repository import documents
 from tests.repository.documents import DOCUMENTS, REPOSITORY
 from tests.repository.test_walls import FOLDERS
@@ -154,17 +155,6 @@ def test_the_role_in_the_documents_is_what_the_api_is_asked_for() -> None:
     ]
     (role,) = [each for each in found if each.get("kind") == "ClusterRole"]
     assert granted(role["rules"]) == granted([yaml.safe_load(role_rule(resource)) for resource in ALWAYS])
-
-
-def granted(rules: list[dict[str, list[str]]]) -> set[tuple[str, str, str]]:
-    """Group, resource and verb of everything that rules allow."""
-    return {
-        (group, resource, verb)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 def test_the_architecture_says_who_may_import_whom_as_the_walls_hold_it() -> None:
