@@ -119,13 +119,8 @@ class Server:
 
     def close(self) -> None:
         """Ends it, if it still runs, with all its processes."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=DEADLINE_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        if self._process is not None:
+            end(self._process)
 
     def _over(self) -> bool:
         assert self._process is None or self._process.poll() is None, f"it has ended: {self.log.read_text()}"
@@ -204,6 +199,17 @@ class Server:
         while (found := [self.said(name, rtype) for _ in wanted]) != wanted and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
         assert found == wanted, (name, rtype)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that the test started, if it still runs: as an operator would, and for good where that doesn't help."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def short(reply: dns.message.Message) -> set[str]:

@@ -25,13 +25,12 @@ from kdns.diff.difference import SILENCE
 from kdns.diff.question import Question
 from kdns.diff.verdict import Intended, Pair, Tally, judge
 from kdns.dns.names import Name
-from tests.server import REPOSITORY, until
+from tests.server import REPOSITORY, end, until
 
 HOW_TO_RUN: Final = (
     "NOT COMPARED with CoreDNS: KDNS_COREDNS doesn't name its program (made from its official source; 1.14 was used)"
 )
 KDNS: Final = (sys.executable, "-m", "kdns", "serve", "--workers", "1")
-_END_S: Final = 20.0
 _TIMEOUT_S: Final = 8.0  # more than any server waits for its upstreams
 
 
@@ -79,13 +78,7 @@ class Running:
 
     def close(self) -> None:
         """Ends it."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        end(self._process)
 
     def metrics(self) -> str:
         """The page of metrics."""
