@@ -22,21 +22,19 @@ from kdns.sources.credentials import Account, InPod
 from kdns.sources.demand import demand_of
 from kdns.sources.status import ResourceStatus
 from tests.integration.gate import Gate
+from tests.integration.watching import Watching
 from tests.lab import ADMIN, READ_ALL, READER, Lab, seed_script
 
 pytestmark = pytest.mark.lab
 
-_PATIENCE_S = 40.0
 
-
-class Seen:
+class Seen(Watching):
     """A source at work on the lab, and the store that it fills."""
 
     def __init__(self, settings: ClusterSource, account: Account | None, optional: frozenset[Resource]) -> None:
+        super().__init__()
         self.store = Store()
         self.problems: list[Problem] = []
-        self.lines: list[tuple[str, dict[str, Any]]] = []
-        self._changed = asyncio.Event()
         self.source = ApiSource(
             settings,
             resources=demand_of(ReadSettings(pods=True)).resources,
@@ -53,13 +51,7 @@ class Seen:
     def _emit(self, deltas: list[Delta], _since: float) -> None:
         for delta in deltas:
             self.store.apply(delta)
-        self._changed.set()
-
-    def info(self, event: str, /, **keys: Any) -> None:
-        self.lines.append((event, keys))
-        self._changed.set()
-
-    warning = info
+        self.changed.set()
 
     def status(self, resource: Resource = "services") -> ResourceStatus:
         return self.source.status()[resource]
@@ -73,26 +65,14 @@ class Seen:
     def service(self, name: str) -> Service | None:
         return self.store.service(Key("api-test", name))
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Until the condition holds; looked at whenever something was emitted or logged."""
-        async with asyncio.timeout(_PATIENCE_S):
-            while not condition():
-                await self._changed.wait()
-                self._changed.clear()
-
 
 @contextlib.asynccontextmanager
 async def watching(
     path: Path | None, account: Account | None = None, optional: frozenset[Resource] = frozenset()
 ) -> AsyncIterator[Seen]:
     seen = Seen(ClusterSource(kubeconfig=str(path)), account, optional)
-    task = asyncio.create_task(seen.source.run())
-    try:
+    async with seen.at_work():
         yield seen
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 @pytest.fixture

@@ -26,26 +26,26 @@ from kdns.sources.demand import demand_of
 from kdns.steps.kubernetes import zone_of
 from kdns.zone import schema
 from kdns.zone.index import Index
+from tests.integration.watching import Watching
 from tests.lab import Lab, assets
 
 pytestmark = pytest.mark.lab
 
-_PATIENCE_S = 40.0
 ZONES = (from_text("cluster.local"), from_text("in-addr.arpa"))
 OPEN, SHUT = "options-open", "options-shut"
 HTTP = {"ports": [{"port": 80, "name": "http"}]}
 
 
-class Served:
+class Served(Watching):
     """What one directive serves of the lab."""
 
     def __init__(self, kubernetes: Kubernetes) -> None:
+        super().__init__()
         demand = demand_of(reading_of([kubernetes]))
         self.compiler = Compiler(demand.compile, demand.required)
         self.index = Index()
         self.zone = zone_of(kubernetes, ())
         self.warnings: list[str] = []
-        self._changed = asyncio.Event()
         self.source = ApiSource(
             source_of(kubernetes),
             resources=demand.resources,
@@ -65,14 +65,11 @@ class Served:
             self.index.load(self.compiler.image())
         elif patch is not None:
             self.index.apply(patch)
-        self._changed.set()
-
-    def info(self, event: str, /, **keys: Any) -> None:
-        self._changed.set()
+        self.changed.set()
 
     def warning(self, event: str, /, **keys: Any) -> None:
         self.warnings.append(f"{event} {keys}")
-        self._changed.set()
+        super().warning(event, **keys)
 
     def answer(self, name: str, qtype: int = types.A) -> list[str]:
         """The addresses or names of the answer, NODATA or an rcode."""
@@ -87,13 +84,6 @@ class Served:
         """Until each name has this answer."""
         await self.until(lambda: {name: self.answer(name, qtype) for name in expected} == expected)
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Until the condition holds; looked at whenever something was emitted or logged."""
-        async with asyncio.timeout(_PATIENCE_S):
-            while not condition():
-                await self._changed.wait()
-                self._changed.clear()
-
 
 @contextlib.asynccontextmanager
 async def serving(lab: Lab, **options: Any) -> AsyncIterator[Served]:
@@ -102,13 +92,8 @@ async def serving(lab: Lab, **options: Any) -> AsyncIterator[Served]:
         {} if "endpoints" in options else {"kubeconfig": Kubeconfig(FilePath(str(lab.kubeconfig())))}
     )
     served = Served(Kubernetes(zones=ZONES, **where, **options))
-    task = asyncio.create_task(served.source.run())
-    try:
+    async with served.at_work():
         yield served
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 @pytest.fixture
