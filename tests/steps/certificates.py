@@ -12,6 +12,30 @@ class Pair(NamedTuple):
     key: Path
 
 
+class Made(NamedTuple):
+    """Those of upstreams and their clients; all but the stranger are the authority's."""
+
+    authority: Pair
+    stranger: Pair  # another authority
+    named: Pair  # dns.example
+    addressed: Pair  # 127.0.0.1
+    expired: Pair
+    client: Pair
+
+
+def made_in(folder: Path) -> Made:
+    """One of each."""
+    one = authority(folder)
+    return Made(
+        one,
+        authority(folder, "stranger"),
+        signed(folder, one, "DNS:dns.example"),
+        signed(folder, one, "IP:127.0.0.1"),
+        signed(folder, one, "DNS:old.example", days=-1),
+        signed(folder, one, "DNS:client.example"),
+    )
+
+
 def authority(folder: Path, name: str = "authority") -> Pair:
     """One that signs others."""
     pair = Pair(folder / f"{name}.pem", folder / f"{name}.key")

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from typing import Any
 
 import dns.message
 import pytest
@@ -22,32 +22,11 @@ from kdns.steps.forward import Forward
 from kdns.steps.http2 import STREAMS, Http2
 from kdns.steps.https import Resource
 from tests import virtual_time
-from tests.steps.certificates import Pair, authority, signed
+from tests.steps.certificates import Made, Pair
 from tests.steps.doh_of_sins import Doh, doh
 from tests.steps.forwarding import Asked, Noted, said
 from tests.steps.test_targets import knows
 from tests.steps.upstream_of_sins import UDP, UpstreamOfSins
-
-
-class Made(NamedTuple):
-    """Certificates of the tests."""
-
-    authority: Pair
-    named: Pair
-    addressed: Pair
-    client: Pair
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("certificates")
-    one = authority(folder)
-    return Made(
-        one,
-        signed(folder, one, "DNS:dns.example"),
-        signed(folder, one, "IP:127.0.0.1"),
-        signed(folder, one, "DNS:client.example"),
-    )
 
 
 def target(server: Doh | int, name: str = "dns.example", path: str = "/dns-query") -> Target:

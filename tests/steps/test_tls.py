@@ -8,7 +8,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -20,34 +20,9 @@ from kdns.dns import names
 from kdns.steps.chain import Failed, Relayed
 from kdns.steps.forward import Forward
 from tests import virtual_time
-from tests.steps.certificates import Pair, authority, signed
+from tests.steps.certificates import Made, Pair
 from tests.steps.forwarding import Asked, Noted, said
 from tests.steps.upstream_of_sins import answer
-
-
-class Made(NamedTuple):
-    """Certificates of the tests."""
-
-    authority: Pair
-    stranger: Pair
-    named: Pair
-    addressed: Pair
-    expired: Pair
-    client: Pair
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("certificates")
-    one, stranger = authority(folder), authority(folder, "stranger")
-    return Made(
-        one,
-        stranger,
-        signed(folder, one, "DNS:dns.example"),
-        signed(folder, one, "IP:127.0.0.1"),
-        signed(folder, one, "DNS:old.example", days=-1),
-        signed(folder, one, "DNS:client.example"),
-    )
 
 
 class Server:
