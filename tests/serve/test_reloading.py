@@ -49,6 +49,17 @@ def news(running: Running) -> dict[str, object]:
     return {key: said[key] for key in ("done", "failed", "trouble", "digest", "seen")}
 
 
+def waits_for(gone: Path) -> Callable[[WorkerStart, Journal], int]:
+    """A worker of a new configuration that does nothing as long as there is such a file."""
+
+    def worker(start: WorkerStart, journal: Journal) -> int:
+        while start.generation > 1 and gone.exists():
+            time.sleep(0.01)
+        return run_worker(start, journal)
+
+    return worker
+
+
 def test_new_workers_answer_once_all_are_warm_and_the_old_ones_finish() -> None:
     with supervised(workers=2, read=gives(NEW)) as running, client(running) as sock:
         controller, old = running.start(2)
@@ -226,13 +237,7 @@ def test_a_reader_that_says_nothing_leaves_everything(how: str) -> None:
 def test_a_controller_that_ends_in_the_middle_ends_the_attempt_and_the_next_goes_well(tmp_path: Path) -> None:
     wait = tmp_path / "wait"
     wait.touch()
-
-    def worker(start: WorkerStart, journal: Journal) -> int:
-        while start.generation > 1 and wait.exists():
-            time.sleep(0.01)
-        return run_worker(start, journal)
-
-    with supervised(worker=worker, read=gives(NEW)) as running:
+    with supervised(worker=waits_for(wait), read=gives(NEW)) as running:
         controller, _ = running.start()
         running.kill(signal.SIGUSR1)
         running.wait("process_started", generation=2)
@@ -279,13 +284,7 @@ def test_children_of_a_later_generation_hold_only_what_is_theirs() -> None:
 def test_told_to_stop_in_the_middle_nothing_has_failed(tmp_path: Path) -> None:
     wait = tmp_path / "wait"
     wait.touch()
-
-    def worker(start: WorkerStart, journal: Journal) -> int:
-        while start.generation > 1 and wait.exists():
-            time.sleep(0.01)
-        return run_worker(start, journal)
-
-    with supervised(worker=worker, read=gives(NEW)) as running:
+    with supervised(worker=waits_for(wait), read=gives(NEW)) as running:
         _, (pid,) = running.start()
         running.kill(signal.SIGUSR1)
         running.wait("process_started", generation=2)
@@ -300,16 +299,11 @@ def test_a_second_reload_waits_its_turn(tmp_path: Path) -> None:
     content.write_text("two")
     wait.touch()
 
-    def worker(start: WorkerStart, journal: Journal) -> int:
-        while start.generation == 2 and wait.exists():
-            time.sleep(0.01)
-        return run_worker(start, journal)
-
     def read() -> Attempt:
         seen = content.read_text()
         return Attempt(seen, BEGUN._replace(seen=seen))
 
-    with supervised(worker=worker, read=read) as running:
+    with supervised(worker=waits_for(wait), read=read) as running:
         running.start()
         running.kill(signal.SIGUSR1)
         running.wait("process_started", generation=2)
