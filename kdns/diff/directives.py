@@ -8,6 +8,7 @@ from typing import Final
 from kdns.diff.difference import Difference
 from kdns.diff.verdict import Pair, Row
 from kdns.dns import types
+from kdns.dns.names import fold
 
 _EDE: Final = f"option {types.OPTION_EDE}"
 _STALE: Final = {"0003", "0013"}  # Stale Answer, Stale NXDOMAIN Answer
@@ -18,6 +19,29 @@ _SHORTEST: Final = 5  # seconds for which CoreDNS keeps anything
 def _acl(_: Pair, difference: Difference) -> bool:
     """EDNS in replies to clients that don't speak it, with DO."""
     return difference in {("edns", "spoken", ""), ("do", "True", "False")}
+
+
+def _autopath(pair: Pair, difference: Difference) -> bool:
+    """The CNAME from the name asked for: of a name without data, too, and with a TTL that may be shorter; the case of domains.
+
+    Who asks for a CNAME gets this one, and not that of the name found.
+    """
+    if difference.where.endswith(" case") or (difference.where == "question" and _same_but_case(difference)):
+        return pair.question.name != pair.question.name.lower()
+    first = next(iter(pair.ours.answer), None)
+    if first is None or first.rtype != types.CNAME or fold(first.name) != fold(pair.question.name):
+        return False
+    theirs, ours = _ttls(difference)
+    if theirs >= 0:
+        return difference.where == "answer ttl" and ours == first.ttl < theirs and " IN CNAME " in difference.ours
+    if pair.question.qtype == types.CNAME and len(pair.ours.answer) == 1 and not difference.ours:
+        return difference.where == "answer" and " IN CNAME " in difference.theirs
+    nodata = not pair.theirs.answer and len(pair.ours.answer) == 1 and pair.rcodes == (types.NOERROR, types.NOERROR)
+    return nodata and difference.where == "answer"
+
+
+def _same_but_case(difference: Difference) -> bool:
+    return difference.theirs.lower() == difference.ours.lower()
 
 
 def _stale(_: Pair, difference: Difference) -> bool:
@@ -114,6 +138,7 @@ def _whoami(pair: Pair, difference: Difference) -> bool:
 
 ROWS: Final = (
     Row("acl", "others", "a client that doesn't speak EDNS gets none", _acl),
+    Row("autopath", "any", "who is led to a name is told so, for no longer than that may last", _autopath),
     Row("cache", "others", "what is past its time has a TTL, and says so (RFC 8767)", _stale),
     Row("cache", "others", "a denial behind aliases is kept as its SOA says (RFC 2308)", _denial_behind_alias),
     Row("cache", "others", "what says nothing, or has a TTL of 0, isn't kept", _not_kept),

@@ -128,7 +128,9 @@ class Walk:
         query, by, ttl_max = self._request.query, self._way.by, self._way.ttl_max
         if isinstance(outcome, Answered):
             ttl_max = min([ttl_max, *(records.ttl for records in outcome.answer.answers[:1])])
-        cname = Answer(answers=(RecordSet(query.qname, types.CNAME, ttl_max, (name,)),))
+        cname = Answer(
+            answers=(RecordSet(query.qname, types.CNAME, ttl_max, (name,)),), authoritative=_authoritative(outcome)
+        )
         if query.qtype == types.CNAME:
             return self._dependent(Answered(cname, by=by))
         if isinstance(outcome, Relayed):
@@ -150,6 +152,13 @@ class Walk:
             authority = tuple(each._replace(ttl=min(each.ttl, ttl)) for each in denied.answer.authority)
             denied = denied._replace(answer=denied.answer._replace(authority=authority))
         return self._dependent(denied)
+
+
+def _authoritative(outcome: Answered | Relayed) -> bool:
+    """Whether who answers does so for a zone of its own: nobody knows better than that of a name which leads there."""
+    if isinstance(outcome, Answered):
+        return outcome.answer.authoritative
+    return bool(outcome.octets[2] << 8 & types.AA)
 
 
 def _for(query: Query, name: Name) -> Query:

@@ -15,7 +15,7 @@ RECORDS = (Path(__file__).parents[2] / "docs" / "records.md").read_text()
 SOA = "---\ncluster.local. 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. 1 2 3 4 5"
 NS = "cluster.local. 5 NS ns.dns.cluster.local."
 SERVER = "ns.dns.cluster.local. 5"
-TABLE = table(("cluster.local",), used=("cache",))
+TABLE = table(("cluster.local",), used=("autopath", "cache"))
 
 MEANT = (
     ("D2", "_tcp.a.b.svc.cluster.local. A", ("NXDOMAIN aa", SOA), ("NOERROR aa", SOA)),
@@ -49,6 +49,18 @@ MEANT = (
         ("NOERROR", "www.example. 5 A 192.0.2.1"),
     ),
     (
+        "autopath",
+        "www.example.b.example. A",
+        ("NOERROR", "www.example.b.example. 60 CNAME www.example.\nwww.example. 60 A 192.0.2.1"),
+        ("NOERROR", "www.example.b.example. 5 CNAME www.example.\nwww.example. 60 A 192.0.2.1"),
+    ),
+    (
+        "autopath",
+        "www.example.b.example. SRV",
+        ("NOERROR",),
+        ("NOERROR", "www.example.b.example. 5 CNAME www.example."),
+    ),
+    (
         "cache",
         "www.example. A",
         ("NOERROR", "www.example. 0 A 192.0.2.1"),
@@ -67,6 +79,13 @@ MISTAKES = (
     ("www.example. A", ("NOERROR", "www.example. 5 A 192.0.2.1"), ("NOERROR", "www.example. 9 A 192.0.2.1")),
     ("www.example. A", ("NOERROR", "www.example. 5 A 192.0.2.1"), ("NXDOMAIN",)),
     ("www.example. A", ("NXDOMAIN",), ("SERVFAIL",)),
+    ("www.b.example. A", ("NXDOMAIN",), ("NOERROR", "www.b.example. 5 CNAME www.example.")),
+    ("www.b.example. A", ("NOERROR",), ("NOERROR", "other.example. 5 CNAME www.example.")),
+    (
+        "www.b.example. A",
+        ("NOERROR", "www.b.example. 60 CNAME www.example.\nwww.example. 60 A 192.0.2.1"),
+        ("NOERROR", "www.b.example. 90 CNAME www.example.\nwww.example. 60 A 192.0.2.1"),
+    ),
     (
         "cluster.local. NS",
         ("NOERROR aa", f"{NS}\n------\n{SERVER} A 192.0.2.1\n{SERVER} A 192.0.2.2"),

@@ -123,6 +123,35 @@ def pod_names(lab: Lab) -> Names:
     ]
 
 
+@IN_LAB
+def test_names_that_a_pod_looks_for_first(tmp_path: Path) -> None:
+    """By autopath @kubernetes; the address of the one who asks is that of a Pod in one namespace."""
+    with zoo(5, tmp_path, services=10) as lab, Abroad() as upstream:
+        status = {"phase": "Running", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}
+        lab.create("pods", "zoo", "client", spec={"containers": [{"name": "c", "image": "i"}]}, status=status)
+        lines = f"autopath @kubernetes\n{KUBERNETES.format(pods='verified', options='ttl 5')}"
+        theme = Theme("of pods", lines, [*searched(lab, "zoo"), *searched(lab, "zoo-2")])
+        with both(theme, upstream, tmp_path, kubeconfig=lab.kubeconfig()) as servers:
+            tally = servers.compare(asked(theme), table(("cluster.local",), used=("autopath",)))
+    check("a cluster with `autopath @kubernetes`", tally)
+
+
+def searched(lab: Lab, namespace: str) -> Names:
+    """Names of every sort in the first domain of a list: of Services, with and without their namespaces, and from abroad.
+
+    What leads to other names, or in a circle (ExternalNames, and endpoints that are names), is compared with all names of a cluster.
+    """
+    found = lab.request("GET", PATHS["services"])["items"]
+    metadata = [each["metadata"] for each in found if each["spec"].get("type") != "ExternalName"]
+    metadata = [each for each in metadata if each["name"] != "fqdn"]
+    services = [f"{each['name']}.{each['namespace']}" for each in metadata]
+    bases = (*services, *(f"{each}.svc" for each in services), *(each.partition(".")[0] for each in services))
+    outside = "www.example.com alias.example.com lost.example.com nowhere.example.com short.example.com b.new.example"
+    failing = "servfail.example.com x.y.z nope"
+    names = [f"{base}.{namespace}.{ZONE}" for base in dict.fromkeys((*bases, *outside.split(), *failing.split()))]
+    return each(" ".join(names), "A AAAA SRV TXT")
+
+
 # Corefiles of real clusters
 
 

@@ -429,7 +429,28 @@ LOOSE: Final = Theme(
     each("t.example x.t.example www.example.com", "A AAAA ANY"),
 )
 
+# Names as a client asks for them first, whose list is first.example, new.example, and that lead to names of each sort.
+SEARCHED: Final = Theme(
+    "autopath",
+    """
+autopath {folder}/search.conf
+forward . {upstream}
+""",
+    (
+        *each("www.example.com.first.example a.first.example alias.example.com.first.example", EVERY),
+        *each("b.first.example deep.b.first.example x.y.first.example nowhere.example.com.first.example"),
+        *each("one.example.com.first.example lost.example.com.first.example x.new.example.first.example"),
+        *each("short.example.com.first.example zero.example.com.first.example long.example.com.first.example", "A"),
+        *each("many.example.com.first.example extras.example.com.first.example", "A AAAA"),
+        *each("uneven.example.com.first.example nosoa.example.com.first.example", "A AAAA"),
+        *each("servfail.example.com.first.example refused.example.com.first.example", "A TXT"),
+        *each("www.example.com a.new.example www.example.com.new.example app.cdn.example.first.example", "A AAAA"),
+    ),
+    files={"search.conf": "nameserver 127.0.0.1\nsearch first.example new.example\n"},
+    used=("autopath",),
+)
+
 THEMES: Final = (
     *(FORWARDED, REWRITTEN, TEMPLATED, HOSTS, FILED, POLICIES, DNS64, DNS64_ALL),
-    *(SMALL, LOCAL, HEADERS, WHOAMI, CHAOS, VIEWS, BLOCKS, LOOSE),
+    *(SMALL, LOCAL, HEADERS, WHOAMI, CHAOS, VIEWS, BLOCKS, LOOSE, SEARCHED),
 )

@@ -217,6 +217,11 @@ def test_before_the_cluster_is_read_nothing_is_completed() -> None:
 def test_a_question_for_cname_gets_the_one_that_leads_on() -> None:
     outcome = ask("www.example.com.shop.svc.cluster.local.", types.CNAME)
     assert cname_of(outcome) == "www.example.com."
+    assert isinstance(outcome, Answered)
+    assert not outcome.answer.authoritative  # upstreams say what is there
+    outcome = ask("web.edge.shop.svc.cluster.local.", types.CNAME)
+    assert isinstance(outcome, Answered)
+    assert outcome.answer.authoritative
 
 
 def test_a_denial_holds_for_no_name_that_is_completed() -> None:

@@ -51,5 +51,7 @@ DIRECTIVE: Final = Directive(
         ),
         "A name without data carries the CNAME, too, and its TTL is the zone's at most (30 s with a file).",
         "A single label is completed, and the domain itself never is.",
+        "A question for a CNAME gets that from the name asked for alone.",
+        "Names keep the case of the question throughout, in replies that deny the name, too.",
     ),
 )
