@@ -47,6 +47,15 @@ def ip_text(text: str) -> str:
     return str(ip_address(text))
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an IP address, which may name its interface if it is one of IPv6."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def split(text: str) -> tuple[str, str]:
     """Host and port of host:port, [host]:port, [host] or host, the port empty where there is none."""
     if text.startswith("["):

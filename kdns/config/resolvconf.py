@@ -6,8 +6,9 @@ is for others to say.
 """
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import Final, NamedTuple
+
+from kdns.config.endpoints import is_address
 
 NAMESERVERS_MAX: Final = 15  # glibc uses three of them, CoreDNS' forward 15
 _NDOTS_MAX: Final = 15  # glibc's RES_MAXNDOTS
@@ -46,16 +47,8 @@ def _add(words: Sequence[str], nameservers: list[str], left_out: list[str]) -> N
     for word in words:
         if word in nameservers:
             continue
-        fits = _is_address(word) and len(nameservers) < NAMESERVERS_MAX
+        fits = is_address(word) and len(nameservers) < NAMESERVERS_MAX
         (nameservers if fits else left_out).append(word)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ndots(words: Sequence[str], before: int) -> int:

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final, TypeAlias
 
 from kdns.config.directives.loadbalance import Loadbalance as Settings
-from kdns.config.endpoints import Network
+from kdns.config.endpoints import Network, is_address
 from kdns.dns import types
 from kdns.dns.names import Name, NameTextError, fold, from_text
 from kdns.dns.order import (
@@ -186,7 +186,7 @@ def weights_of(octets: bytes) -> Generator[None, None, Weights]:
             yield
         if not words or words[0].startswith("#"):
             continue
-        if len(words) == 1 and not _is_address(words[0]):
+        if len(words) == 1 and not is_address(words[0]):
             weights = found.setdefault(_name(number, words[0]), {})
         elif len(words) == 2 and weights is not None:
             address, weight = _weighted(number, *words)
@@ -205,18 +205,10 @@ def _name(number: int, text: str) -> Name:
 
 
 def _weighted(number: int, address: str, weight: str) -> tuple[bytes, int]:
-    if not _is_address(address):
+    if not is_address(address):
         raise DamagedError(f"line {number}: found {address[:80]!r}, expected an IP address")
     if not (weight.isascii() and weight.isdigit() and len(weight) <= 3 and 0 < int(weight) <= WEIGHT_MAX):
         raise DamagedError(f"line {number}: found the weight {weight[:80]!r}, expected 1 to {WEIGHT_MAX}")
     found = ip_address(address)
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return (mapped or found).packed, int(weight)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
