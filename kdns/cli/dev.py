@@ -15,6 +15,7 @@ import click
 from kdns.cli import devpaths, devserving, results
 from kdns.cli.declaring import TEXT
 from kdns.cli.devpaths import Looks
+from kdns.cli.progress import progress
 from kdns.cli.surroundings import keep_standard_input
 from kdns.config.defaults import DEV_LISTEN, KUBECONFIG, ZONE
 from kdns.config.flags import Flags
@@ -144,7 +145,7 @@ def _serve(settings: Serving, network: Network | None = None) -> int:
 
 def _run(command: tuple[str, ...], told: Told, settings: Serving) -> int:
     try:
-        return run(command, told, partial(_serve, settings))
+        return run(command, told, partial(_serve, settings), waiting=partial(progress, "kdns begins to answer"))
     except CommandError as error:
         return _fail(str(error), error.status)
 

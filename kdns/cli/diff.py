@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import click
 
 from kdns.cli import listed, results
+from kdns.cli.progress import bar, progress
 from kdns.config.disk import Disk
 from kdns.config.flags import address
 from kdns.config.mnemonics import TYPES
@@ -25,7 +26,6 @@ from kdns.sources.errors import SourceError
 _DIFFER: Final = 1
 _NOT_ASKED: Final = 2
 _STDIN: Final = "-"
-_BAR: Final = 40  # characters
 # Of kubeadm's Corefile those whose known differences replies show.
 _USED: Final = ("cache", "kubernetes")
 
@@ -64,13 +64,17 @@ def _diff(asked: Asked, output: str) -> int:
     source = listed.source_of(asked.kubeconfig, asked.context, asked.manifests)
     manner = Manner(rate=float(asked.rate))
     table = (*intended.table((asked.zone,), used=_used(asked.conf)), ages((origin, *intended.REVERSE)))
-    for each in servers:
-        check(each, origin, manner.timeout_s)
-    found = listed.read(source, origin)
-    questions = [*naming.questions(found.sets, origin), *found.questions(), *wanted]
-    bar = _Bar()
-    tally = survey(servers, questions, table, Scope((origin,), rtypes, asked.limit or 0), manner, bar.show)
-    bar.close()
+    with progress("asking both servers") as shown:
+        for each in servers:
+            check(each, origin, manner.timeout_s)
+        found = listed.read(source, origin, shown)
+        questions = [*naming.questions(found.sets, origin), *found.questions(), *wanted]
+
+        def show(done: int, of: int) -> None:
+            shown.text = bar(done, of, "questions")
+
+        scope = Scope((origin,), rtypes, asked.limit or 0)
+        tally = survey(servers, questions, table, scope, manner, show)
     theirs, ours = map(str, servers)
     results.show(
         output,
@@ -123,31 +127,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
-
-
-class _Bar:
-    """How far it is, on a terminal; nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
-        self._last = ""
-
-    def show(self, done: int, of: int) -> None:
-        """Draws it anew where it looks otherwise than before."""
-        if not self._shows:
-            return
-        full = _BAR * done // of
-        text = f"[{'#' * full}{'.' * (_BAR - full)}] {100 * done // of:3} % of {of} questions"
-        if text != self._last:
-            sys.stderr.write(f"\r{text}")
-            sys.stderr.flush()
-            self._last = text
-
-    def close(self) -> None:
-        """Takes it away."""
-        if self._last:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 __all__ = ["diff"]

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import click
 
 from kdns.cli import corefiles, looking, results
+from kdns.cli.progress import Progress, progress
 from kdns.cli.surroundings import surroundings
 from kdns.config import flags
 from kdns.config.defaults import KUBECONFIG, READY_PORT, ZONE, PodsMode
@@ -17,7 +18,7 @@ from kdns.config.settings import ClusterSource, SettingsError
 from kdns.explain import telling
 from kdns.explain.explanation import Explanation, described
 from kdns.explain.path import QuestionError
-from kdns.ops import logs
+from kdns.ops import logs, terminals
 from kdns.sources.api import kubeconfig
 from kdns.sources.errors import SourceError
 
@@ -47,17 +48,18 @@ def explain(asked: Asked, output: str) -> int:
     """Tells why; the exit status. Raises click.UsageError."""
     logs.configure("error", "explain")
     try:
-        told = asyncio.run(_explained(asked))
+        with progress("looking") as shown:
+            told = asyncio.run(_explained(asked, shown))
     except (SettingsError, QuestionError) as error:
         raise click.UsageError(str(error)) from error
     except SourceError as error:
         sys.stderr.write(f"kdns: {error}\n")
         return _UNKNOWN
-    results.show(output, partial(described, told), partial(telling.as_text, told, colour=sys.stdout.isatty()))
+    results.show(output, partial(described, told), partial(telling.as_text, told, colour=terminals.colours(sys.stdout)))
     return told.status
 
 
-async def _explained(given: Asked) -> Explanation:
+async def _explained(given: Asked, shown: Progress) -> Explanation:
     """The explanation. Raises SettingsError, QuestionError and SourceError."""
     source = _cluster(given)
     asked = _asked(given, source)
@@ -71,8 +73,9 @@ async def _explained(given: Asked) -> Explanation:
                     f"{flag}: found it for a running server, which has its own, expected --kubeconfig or --manifests"
                 )
         address = flags.address(given.server or _SERVER, "--server", READY_PORT)
+        shown.text = f"asking the server at {address}"
         return await looking.of_server(asked, address, source)
-    return await looking.of_cluster(asked, _settings(given, source))
+    return await looking.of_cluster(asked, _settings(given, source), shown)
 
 
 def _cluster(given: Asked) -> ClusterSource | None:

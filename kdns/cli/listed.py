@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from kdns.cli.progress import Progress
 from kdns.cluster.objects import Resource
 from kdns.config.settings import ClusterSource, ManifestSource, ReadSettings, SettingsError
 from kdns.controller.feed import Feed, Wish
@@ -61,13 +62,13 @@ def source_of(
     )
 
 
-def read(source: ClusterSource | ManifestSource, origin: Name) -> Listed:
+def read(source: ClusterSource | ManifestSource, origin: Name, shown: Progress) -> Listed:
     """All names of the cluster below a zone (folded). Raises SourceError."""
     logs.configure("error", "kdns")  # what is wrong with objects is for the server to say
-    return asyncio.run(_read(source, origin))
+    return asyncio.run(_read(source, origin, shown))
 
 
-async def _read(source: ClusterSource | ManifestSource, origin: Name) -> Listed:
+async def _read(source: ClusterSource | ManifestSource, origin: Name, shown: Progress) -> Listed:
     there = asyncio.Event()
     feed = Feed(Wish(source, ReadSettings()), lambda *_: there.set(), lambda: 0)
     running, seen = asyncio.create_task(feed.run()), asyncio.create_task(there.wait())
@@ -77,6 +78,7 @@ async def _read(source: ClusterSource | ManifestSource, origin: Name) -> Listed:
             await asyncio.wait((running, seen), timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
+            shown.text = reading(feed)
             trouble = _trouble(feed)
             now = asyncio.get_running_loop().time()
             since = None if trouble is None else since or now
@@ -87,6 +89,13 @@ async def _read(source: ClusterSource | ManifestSource, origin: Name) -> Listed:
         running.cancel()
         seen.cancel()
         await asyncio.gather(running, seen, return_exceptions=True)
+
+
+def reading(feed: Feed) -> str:
+    """How far it has been read, for people who wait."""
+    store = feed.compiler.store
+    parts = [f"{store.count(name)} {name}" if each.synced else f"{name} …" for name, each in feed.status().items()]
+    return f"reading the cluster: {', '.join(parts)}"
 
 
 def _trouble(feed: Feed) -> str | None:

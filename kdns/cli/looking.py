@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from kdns.cli import pods
+from kdns.cli.listed import reading as far
+from kdns.cli.progress import Progress
 from kdns.cluster.objects import Key
 from kdns.config.serving import Serving
 from kdns.config.settings import Address, ClusterSource
@@ -54,11 +56,11 @@ class Asked(NamedTuple):
 # A cluster read here
 
 
-async def of_cluster(asked: Asked, settings: Serving) -> Explanation:
+async def of_cluster(asked: Asked, settings: Serving, shown: Progress) -> Explanation:
     """By what is in manifests or an API server now. Raises SourceError and QuestionError."""
     rtype = type_of(asked.type)
     question(asked.name, rtype, of_namespace(asked.namespace, asked.zone))  # told before anything is read
-    feed = await _read(settings)
+    feed = await _read(settings, shown)
     zones = zones_of(settings)
     zone = text(zones[0].origins[0]) if zones else asked.zone
     source = feed.source
@@ -89,7 +91,7 @@ class _Nothing:
     def __exit__(self, *_: object) -> None: ...
 
 
-async def _read(settings: Serving) -> Feed:
+async def _read(settings: Serving, shown: Progress) -> Feed:
     """A feed that has published all there is. Raises SourceError."""
     wish = wish_of(settings)
     if isinstance(wish.source, ClusterSource):
@@ -102,6 +104,7 @@ async def _read(settings: Serving) -> Feed:
         async with asyncio.timeout(_READ_LIMIT_S):
             while not (feed.compiler.synced and feed.compiler.revision):
                 await asyncio.wait((reading,), timeout=_LOOK_S)
+                shown.text = far(feed)
                 if reading.done():
                     reading.result()
                 for resource, status in feed.status().items():
@@ -112,6 +115,7 @@ async def _read(settings: Serving) -> Feed:
     finally:
         reading.cancel()
         await asyncio.wait((reading,))
+    shown.text = "looking at what is behind"
     return feed
 
 

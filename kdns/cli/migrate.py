@@ -15,6 +15,7 @@ from urllib.parse import quote
 import click
 
 from kdns.cli import listed, results
+from kdns.cli.progress import progress
 from kdns.config import check
 from kdns.config.check import Checked
 from kdns.config.disk import Disk
@@ -66,7 +67,8 @@ def _installed(kubeconfig: str | None, context: str | None, namespace: str) -> I
     source = listed.source_of(kubeconfig, context, ())
     assert isinstance(source, ClusterSource)
     targets = {name: target.format(quote(namespace, safe="")) for name, target in TARGETS.items()}
-    return Installed(namespace, asyncio.run(once.lists(source, targets)))
+    with progress("looking at the cluster"):
+        return Installed(namespace, asyncio.run(once.lists(source, targets)))
 
 
 def _told(file: str | None, installed: Installed | None, configmap: str, flags: Collection[str]) -> Told:

@@ -5,9 +5,12 @@ is made. YAML is that of any reader, 1.1 or 1.2: every text is quoted as in JSON
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+
+import click
 
 from kdns.cli.declaring import TEXT
 
@@ -17,8 +20,16 @@ _WORDS: Final = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", 
 
 
 def show(output: str, value: Callable[[], Any], text: Callable[[], str]) -> None:
-    """Writes it in one of declaring.FORMATS."""
-    sys.stdout.write(text() if output == TEXT else as_json(value()) if output == "json" else as_yaml(value()))
+    """Writes it in one of declaring.FORMATS. Raises click.ClickException where it can't be written."""
+    told = text() if output == TEXT else as_json(value()) if output == "json" else as_yaml(value())
+    try:
+        sys.stdout.write(told)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # who reads has seen enough; click ends quietly
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left isn't tried once more at the end
+        raise click.ClickException(f"standard output: {error.strerror}") from error
 
 
 def as_json(value: Any) -> str:

@@ -25,7 +25,7 @@ from kdns.controller.crew import Crew, Worker
 from kdns.controller.feed import Feed, wish_of
 from kdns.controller.servable import Change
 from kdns.dns import names
-from kdns.ops import health, metrics
+from kdns.ops import health, metrics, terminals
 from kdns.ops.listener import Response, Route
 from kdns.ops.processes import process_samples
 from kdns.ops.selfprobe import SelfProbe
@@ -153,7 +153,7 @@ class Controller:
             ),
             listen=self.crew.settings.servers.listeners[0].address,
             made_up=self.feed.source.made_up,
-            colour=sys.stdout.isatty(),
+            colour=terminals.colours(sys.stdout),
         )
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -60,16 +61,23 @@ class CommandError(Exception):
         self.status = status
 
 
-def run(command: Sequence[str], told: Told, serve: Callable[[Network], int]) -> int:
+def run(
+    command: Sequence[str],
+    told: Told,
+    serve: Callable[[Network], int],
+    *,
+    waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> int:
     """Runs the command while serve, in a process of its own, answers in the network that it is handed; the command's status.
 
-    That is 128 and the signal's number where a signal ended it. This process must have one thread. Raises CommandError.
+    That is 128 and the signal's number where a signal ended it. Within waiting, which must make no thread, it begins to answer. This process must have one thread. Raises CommandError.
     """
     network = _made(_network)
     server = Process.fork(lambda: serve(network))  # it sees the machine's own resolv.conf
     try:
         _made(lambda: mounts.overlay(dict(_files(told)), (_NSCD,) if Path(_NSCD).is_dir() else ()))
-        _await(network, server, told.zone)
+        with waiting():
+            _await(network, server, told.zone)
         return _run(command, network)
     finally:
         server.end(_STOP_S)

@@ -77,7 +77,7 @@ class Last:
         if len(self._found) > self._rows:
             del self._found[next(iter(self._found))]
 
-    def table(self, columns: int, rows: int) -> list[str]:
+    def table(self, columns: int, rows: int, *, colour: bool = True) -> list[str]:
         """The lines, none wider than so many columns and no more than so many; none at all where nothing was asked."""
         shown = [self._found[key] for key in reversed(self._found)][: max(rows - 1, 0)]
         if not shown or rows < 2:
@@ -87,9 +87,13 @@ class Last:
         widths = [max(len(row[at]) for row in (head, *cells)) for at in range(len(head))]
         rest = sum(widths[1:-1]) + 2 * (len(head) - 1)
         widths[0] = min(widths[0], max(columns - rest - min(widths[-1], _NAME_LEAST), _NAME_LEAST))
-        lines = [f"{_BOLD}{_row(head, widths, columns)}{_PLAIN}"]
-        lines += [_coloured(_row(row, widths, columns), row[2]) for row in cells]
-        return lines
+        lines = [_row(row, widths, columns) for row in (head, *cells)]
+        if not colour:
+            return lines
+        return [
+            f"{_BOLD}{lines[0]}{_PLAIN}",
+            *(_coloured(line, row[2]) for line, row in zip(lines[1:], cells, strict=True)),
+        ]
 
 
 def _row(cells: tuple[str, ...], widths: list[int], columns: int) -> str:

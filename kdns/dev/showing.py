@@ -119,6 +119,7 @@ class Screen:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._last = Last(_ROWS_MAX)
+        self._colour = not os.environ.get("NO_COLOR")  # no-color.org
         self._height = 0  # lines of the table as it stands
         self._due: float | None = None  # when it is to be painted
 
@@ -143,7 +144,7 @@ class Screen:
         """Paints the table over what it was."""
         columns, rows = _size(self._descriptor)
         self._due = None
-        self._put([], self._last.table(columns, rows - 1))
+        self._put([], self._last.table(columns, rows - 1, colour=self._colour))
 
     def _put(self, above: list[str], table: list[str]) -> None:
         # To the first line of the table as it is (CUU), and from there on nothing (ED).

@@ -1,7 +1,7 @@
 """Logs: one line per event on standard error, set up once per process.
 
 The event is a fixed snake_case phrase, all that varies is a key. Beside a terminal the
-lines are logfmt (key=value), on one they are aligned and coloured. What comes from outside
+lines are logfmt (key=value), on one they are aligned and, without NO_COLOR, coloured. What comes from outside
 (names, errors of other programs) can't break a line or reach a terminal as an escape
 sequence. A line that can't be written is lost: no log is worth an answer.
 """
@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from kdns.ops import terminals
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 _TROUBLES_MAX: Final = 4096  # subjects remembered for each kind of trouble
@@ -32,7 +34,7 @@ def configure(level: str, process: str, stream: Stream | None = None) -> None:
     """
     out = stream or sys.stderr
     structlog.configure(
-        processors=[_Mark(process), structlog.processors.add_log_level, _STAMP, _printable, *_renderer(out.isatty())],
+        processors=[_Mark(process), structlog.processors.add_log_level, _STAMP, _printable, *_renderer(out)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Lines(out),
         # A logger kept by a module from before a fork would go on with its parent's name.
@@ -101,9 +103,10 @@ class _Mark:
 _STAMP: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
-def _renderer(terminal: bool) -> tuple[Processor, ...]:
-    if terminal:
-        return (structlog.dev.ConsoleRenderer(pad_event_to=0, pad_level=False),)
+def _renderer(stream: Stream) -> tuple[Processor, ...]:
+    if stream.isatty():
+        colours = terminals.colours(stream)
+        return (structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0, pad_level=False),)
     order = ("timestamp", "level", "process", "event")
     # format_exc_info turns an exception into text, whose newlines logfmt writes as \n.
     return (

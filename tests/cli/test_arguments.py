@@ -83,6 +83,29 @@ def test_coredns_version_and_plugins_are_answered_wherever_they_stand() -> None:
         assert ran(*flags) == ran("plugins")
 
 
+def test_characters_that_cant_be_written_are_replaced() -> None:
+    status, out, error = ran("explain", "web.shop", "--manifests", "examples", PYTHONIOENCODING="ascii")
+    assert (status, "2 ? web.shop.svc.cluster.local. " in out, error) == (0, True, "")
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_full_disk_is_one_line(output: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "kdns", "plugins", "-o", output]
+        done = subprocess.run(command, cwd=REPOSITORY, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "kdns: standard output: No space left on device\n")
+
+
+def test_who_has_read_enough_ends_it_quietly() -> None:
+    command = [sys.executable, "-m", "kdns", "plugins", "-o", "json"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"[\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 COREFILE = "kdns: Corefile: No such file or directory, expected a Corefile\n"
 RUNS: list[tuple[list[str], int, str]] = [
     (["-conf", "Corefile"], 1, COREFILE),

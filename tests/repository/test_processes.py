@@ -102,4 +102,5 @@ def test_what_comes_along_is_seen() -> None:
         "kdns.ops",
         "kdns.ops.listener",
         "kdns.ops.logs",
+        "kdns.ops.terminals",
     ]
