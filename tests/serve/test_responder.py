@@ -413,7 +413,11 @@ def test_other_classes_and_transfers_are_refused(query: bytes) -> None:
     assert not seen
 
 
-@pytest.mark.parametrize("octets", [b"", b"\0" * 11, wire("a.", "A")[:2] + b"\x80" + wire("a.", "A")[3:]])
+@pytest.mark.parametrize(
+    "octets",
+    [b"", b"\0" * 11, wire("a.", "A")[:2] + b"\x80" + wire("a.", "A")[3:]],
+    ids=["nothing", "eleven octets", "a response"],
+)
 def test_no_header_and_responses_are_met_with_silence(octets: bytes) -> None:
     answering, _ = answer_once((Owner(b"o"),))
     assert answering.recall(octets) is None
