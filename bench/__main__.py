@@ -27,7 +27,7 @@ _TOOLS: Final = ("dnsperf", "taskset", "gcc")
 _NO_LAB: Final = (
     "needs the lab: build.sh DIR, then KUBEBUILDER_ASSETS=DIR make bench; KDNS_LAB_SEED may name its seed.py"
 )
-_QUICK: Final = {"services": 1_000, "rounds": 1, "seconds": 1.0, "changes_s": 3.0}
+_QUICK: Final = {"services": 1_000, "pods": 2_000, "rounds": 1, "seconds": 1.0, "changes_s": 3.0}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--peers", nargs="+", metavar="NAME", help="servers, of those that are found (all)")
     add("--services", type=int, default=10_000, help="in the cluster (%(default)s)")
     add("--endpoints", type=int, default=15, help="of each Service (%(default)s)")
+    add("--pods", type=int, default=50_000, help="made for the part walks (%(default)s)")
     add("--rounds", type=int, default=3, help="of everything (%(default)s)")
     add("--seconds", type=float, default=3.0, help="of one load (%(default)s)")
     add("--changes-s", type=float, default=10.0, help="seconds of 100 changes each (%(default)s)")
@@ -87,6 +88,7 @@ def _plan(asked: argparse.Namespace, cores: tuple[int, int]) -> Plan:
         peers=tuple(each for each in find() if not asked.peers or each.name in asked.peers),
         services=asked.services,
         endpoints=asked.endpoints,
+        pods=asked.pods,
         rounds=asked.rounds,
         seconds=asked.seconds,
         changes_s=asked.changes_s,

@@ -51,6 +51,13 @@ class Api:
             part = addresses[start : start + _SLICE_SIZE]
             self._ask("POST", _SLICES, _slice(name, start // _SLICE_SIZE, part))
 
+    def create_pod(self, namespace: str, name: str, address: str) -> None:
+        """Makes a Pod that runs and has the address."""
+        spec = {"nodeName": "node-0", "containers": [{"name": "main", "image": "example.com/main"}]}
+        status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "hostIP": "192.168.0.1"}
+        body = {"metadata": {"name": name}, "spec": spec, "status": status}
+        self._ask("POST", f"/api/v1/namespaces/{namespace}/pods", body)
+
     def change(self, name: str, addresses: Sequence[str]) -> None:
         """Gives the headless Service, which has one slice, other endpoints."""
         self._ask("PUT", f"{_SLICES}/{name}-0", _slice(name, 0, addresses))

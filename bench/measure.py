@@ -18,13 +18,15 @@ from bench.load import LoadError, Result, command, run
 from bench.native import build
 from bench.overload import Place, alike, one_against_others, peak, shared, totals
 from bench.peers import Peer, Server, Site, free_port, serving
+from bench.pods import Pod, fill
 from bench.processes import pss_bytes, running
 from bench.questions import LIVE, SETS, QuestionSet, write, zone_file
 from bench.report import Report
-from bench.start import relist, start
+from bench.start import SETTLE_S, relist, start
 from bench.streams import Streams, many, slow_beside_honest
 from bench.trouble import DEAD, OWN, silent_upstream, trouble
 from bench.trouble import Place as TroublePlace
+from bench.walks import NAMES, WAYS, walks
 from tests.lab import Lab
 
 # What there is to measure.
@@ -33,8 +35,10 @@ CHANGES: Final = "changes"
 LOAD: Final = "load"
 OVERLOAD: Final = "overload"
 TROUBLE: Final = "trouble"
-PARTS: Final = (STARTS, CHANGES, LOAD, OVERLOAD, TROUBLE)
+WALKS: Final = "walks"
+PARTS: Final = (STARTS, CHANGES, LOAD, OVERLOAD, TROUBLE, WALKS)
 
+_BESIDE_EACH_OTHER: Final = frozenset((CHANGES, LOAD, OVERLOAD))
 # What servers do while changes are looked for in their answers.
 _BESIDE: Final = {"nothing": None, "hot, 10,000 qps": next(each for each in SETS if each.name == "hot, 10,000 qps")}
 _WARM_S: Final = 0.5
@@ -56,6 +60,7 @@ class Plan(NamedTuple):
     peers: tuple[Peer, ...]
     services: int
     endpoints: int  # of each
+    pods: int
     rounds: int
     seconds: float  # of one load
     changes_s: float
@@ -93,20 +98,29 @@ def measure(plan: Plan, report: Report, binaries: Path, folder: Path, logs: Path
             if STARTS in plan.parts:
                 _measure_starts(bench)
             keep_on(lab, (others,))
-            with _all_servers(bench) as servers:
-                if CHANGES in plan.parts:
-                    _measure_changes(bench, [server for server in servers if server.peer.kind == LIVE])
-                if LOAD in plan.parts:
-                    _measure_load(bench, servers)
-                if OVERLOAD in plan.parts:
-                    _measure_overload(bench, [server for server in servers if server.peer.kind == LIVE])
-                report.memory_after_load_bytes |= {server.peer.name: _memory(server) for server in servers}
+            if _BESIDE_EACH_OTHER.intersection(plan.parts):
+                _measure_together(bench)
             if LOAD in plan.parts:
                 _measure_configured(bench)
             if OVERLOAD in plan.parts:
                 _measure_workers(bench)
             if TROUBLE in plan.parts:
                 _measure_trouble(bench)
+            if WALKS in plan.parts:
+                _measure_walks(bench)
+
+
+def _measure_together(bench: Bench) -> None:
+    """What is measured of all servers while each of them runs."""
+    parts = bench.plan.parts
+    with _all_servers(bench) as servers:
+        if CHANGES in parts:
+            _measure_changes(bench, [server for server in servers if server.peer.kind == LIVE])
+        if LOAD in parts:
+            _measure_load(bench, servers)
+        if OVERLOAD in parts:
+            _measure_overload(bench, [server for server in servers if server.peer.kind == LIVE])
+        bench.report.memory_after_load_bytes |= {server.peer.name: _memory(server) for server in servers}
 
 
 def say(line: str) -> None:
@@ -220,6 +234,33 @@ def _measure_trouble(bench: Bench) -> None:
                         bench.report.failures.append(f"trouble, {server.peer.name}: {error}")
                         continue
                     bench.report.troubles.setdefault(server.peer.name, []).append(found)
+
+
+def _measure_walks(bench: Bench) -> None:
+    """Look-ups in pods, of one server after the other: side by side some would share memory."""
+    plan, (own, others) = bench.plan, bench.plan.cores
+    keep_on(bench.lab, plan.cores)
+    say(f"making {plan.pods:,} Pods")
+    pods = fill(bench.lab, sorted({each.namespace for each in bench.contents.services}), plan.pods)
+    keep_on(bench.lab, (others,))
+    for peer in bench.live:
+        for way in (each for each in WAYS if peer.name.endswith("kdns") or not each.own):
+            name = " with ".join(filter(None, (peer.name, way.name)))
+            say(f"look-ups, {name}")
+            site = bench.site._replace(directives=way.directives, pods=way.pods)
+            with serving(peer, site, (own,)) as server:
+                _walks(bench, server, name, pods)
+
+
+def _walks(bench: Bench, server: Server, name: str, pods: Sequence[Pod]) -> None:
+    """All rounds of a server."""
+    time.sleep(SETTLE_S)
+    before = _memory(server)
+    for names, made in NAMES.items():
+        for turn in range(bench.plan.rounds):
+            found = walks(server.pid, server.port, pods, made, turn, bench.plan.cores[1])
+            bench.report.walks.setdefault(names, {}).setdefault(name, []).append(found)
+    bench.report.walks_bytes[name] = before, _memory(server)
 
 
 def _trouble_place(bench: Bench, server: Server, silent: int, turn: int) -> TroublePlace:

@@ -41,7 +41,7 @@ _COREFILE: Final = """.:{port} {{
     ready 127.0.0.1:{ready}
     kubernetes {zone} in-addr.arpa ip6.arpa {{
         kubeconfig {kubeconfig}
-        pods insecure
+        pods {pods}
         fallthrough in-addr.arpa ip6.arpa
         ttl 5
     }}
@@ -108,6 +108,7 @@ class Site(NamedTuple):
     workers: int  # of kdns
     answer: Path  # the program of bench/native
     directives: str = ""  # beside those of the Corefile; servers without one can't be started with any
+    pods: str = "insecure"  # the mode of pods in the Corefile
 
 
 class Launch(NamedTuple):
@@ -223,8 +224,9 @@ def _corefile(site: Site, name: str) -> tuple[Path, int, int]:
     """A Corefile of a server's own, its port, and that of /ready."""
     port, ready = free_port(), free_port()
     corefile = site.folder / f"Corefile.{name}"
-    places = {"kubeconfig": site.kubeconfig, "upstream": site.upstream, "zone": ZONE, "directives": site.directives}
-    corefile.write_text(_COREFILE.format(port=port, ready=ready, health=free_port(), metrics=free_port(), **places))
+    places = {"kubeconfig": site.kubeconfig, "upstream": site.upstream, "zone": ZONE, "pods": site.pods}
+    ports = {"port": port, "ready": ready, "health": free_port(), "metrics": free_port()}
+    corefile.write_text(_COREFILE.format(directives=site.directives, **places, **ports))
     return corefile, port, ready
 
 

@@ -30,6 +30,7 @@ _ZONE: Final = frozenset((LIVE, FILE))
 _ALL: Final = frozenset((LIVE, FILE, ECHO))
 
 Lines: TypeAlias = Callable[[Contents, random.Random], Iterator[str]]
+Names: TypeAlias = Callable[[random.Random], Iterator[str]]
 
 
 class QuestionSet(NamedTuple):
@@ -79,14 +80,29 @@ def nxflood(contents: Contents, chance: random.Random) -> Iterator[str]:
 
 def external_cached(_: Contents, chance: random.Random) -> Iterator[str]:
     """A of a few names outside of the cluster."""
-    while True:
-        yield f"{_site(chance)} A"
+    return (f"{name} A" for name in sites(chance))
 
 
 def external_cold(_: Contents, chance: random.Random) -> Iterator[str]:
     """A of names outside of the cluster that nobody asked for before."""
+    return (f"{name} A" for name in new_names(chance))
+
+
+def sites(chance: random.Random) -> Iterator[str]:
+    """A few names outside of the cluster."""
     while True:
-        yield f"{_random_label(chance)}.example.com A"
+        yield _site(chance)
+
+
+def new_names(chance: random.Random) -> Iterator[str]:
+    """Names outside of the cluster that nobody asked for before."""
+    while True:
+        yield f"{_random_label(chance)}.example.com"
+
+
+def search_list(namespace: str) -> tuple[str, ...]:
+    """Of a pod, without any domain of its node's."""
+    return f"{namespace}.svc.{ZONE}", f"svc.{ZONE}", ZONE
 
 
 def headless(size: int) -> Lines:
@@ -135,7 +151,7 @@ def _records(service: Service) -> Iterator[str]:
 
 def _external_walk(contents: Contents, chance: random.Random) -> list[str]:
     site, namespace = _site(chance), chance.choice(contents.services).namespace
-    return _both(chain((f"{site}.{domain}" for domain in _search(namespace)), (site,)))
+    return _both(chain((f"{site}.{domain}" for domain in search_list(namespace)), (site,)))
 
 
 def _short_name(contents: Contents, chance: random.Random) -> list[str]:
@@ -145,7 +161,7 @@ def _short_name(contents: Contents, chance: random.Random) -> list[str]:
 def _other_namespace(contents: Contents, chance: random.Random) -> list[str]:
     """svc.namespace, asked for in another namespace: the second domain of the search path makes it whole."""
     service, here = chance.choice(contents.services), chance.choice(contents.services).namespace
-    return _both(f"{service.name}.{service.namespace}.{domain}" for domain in _search(here)[:2])
+    return _both(f"{service.name}.{service.namespace}.{domain}" for domain in search_list(here)[:2])
 
 
 def _srv(contents: Contents, chance: random.Random) -> list[str]:
@@ -154,10 +170,6 @@ def _srv(contents: Contents, chance: random.Random) -> list[str]:
 
 def _both(names: Iterable[str]) -> list[str]:
     return [f"{name} {qtype}" for name in names for qtype in ("A", "AAAA")]
-
-
-def _search(namespace: str) -> tuple[str, ...]:
-    return f"{namespace}.svc.{ZONE}", f"svc.{ZONE}", ZONE
 
 
 def _name(service: Service) -> str:

@@ -18,6 +18,7 @@ from bench.overload import Flood, Shared
 from bench.start import Relist, Start
 from bench.streams import Streams
 from bench.trouble import Trouble
+from bench.walks import Walks
 
 
 @dataclass(slots=True)
@@ -37,6 +38,10 @@ class Report:
     streams: dict[str, dict[str, list[Streams]]] = field(default_factory=dict)  # by who is beside, by server
     shared: dict[str, list[Shared]] = field(default_factory=dict)  # of kdns, by load
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)  # by server
+    walks: dict[str, dict[str, list[Walks]]] = field(default_factory=dict)  # by names, by server and what it is told
+    walks_bytes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(
+        default_factory=dict
+    )  # by the same server: of each process before and after them
     failures: list[str] = field(default_factory=list)  # rounds that came to nothing
     memory_after_load_bytes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by server: of each process
 

@@ -16,7 +16,7 @@ from bench.processes import Peak, pss_bytes
 from tests.lab import Lab
 
 # After which what was needed for the start alone has been given back.
-_SETTLE_S: Final = 3.0
+SETTLE_S: Final = 3.0
 _RELIST_S: Final = 60.0
 
 
@@ -45,7 +45,7 @@ def start(peer: Peer, site: Site) -> Start:
     """Starts the server and ends it again."""
     with started(peer, site) as server:
         ready_s = wait_until_ready(server)
-        time.sleep(_SETTLE_S)
+        time.sleep(SETTLE_S)
         return Start(ready_s, tuple(pss_bytes(server.pid).values()))
 
 
@@ -54,7 +54,7 @@ def relist(peer: Peer, site: Site, lab: Lab) -> Relist:
     with started(peer, site) as server:
         with Peak(server.pid) as starting:
             wait_until_ready(server)
-            time.sleep(_SETTLE_S)
+            time.sleep(SETTLE_S)
         steady = sum(pss_bytes(server.pid).values())
         with Peak(server.pid) as relisting:
             with Api(lab) as api:
@@ -72,5 +72,5 @@ def _until_current(lab: Lab, port: int) -> tuple[float | None, int]:
         name, address = change_once(api)
         current = first_answer(port, name, address, before + _RELIST_S)
         took_s = time.monotonic() - before
-        time.sleep(_SETTLE_S)
+        time.sleep(SETTLE_S)
         return took_s if current else None, api.lists()

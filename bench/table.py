@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from bench.load import Result
 from bench.report import Report
 from bench.trouble import PHASES
+from bench.walks import PER, Walks
 
 _OURS: Final = "kdns"
 _MIB: Final = 1 << 20
@@ -34,6 +35,7 @@ def lines(report: Report) -> Iterator[str]:
         "Workers on one core": _shared(report),
         "2,000 queries a second for own names beside 2,000 that no upstream answers": _troubles(report),
         "Memory after that": _memory(report),
+        f"{PER:,} look-ups of names outside, in pods": _walks(report),
     }
     yield "## Machine and versions\n"
     yield from (f"- {key}: {value}" for key, value in (*report.machine.items(), *report.versions.items()))
@@ -232,6 +234,25 @@ def _memory(report: Report) -> Iterator[str]:
         yield from _header("server", "MiB of PSS", "of each process")
     for name, sizes in report.memory_after_load_bytes.items():
         yield _row(name, _mib(sum(sizes)), _parts(sizes))
+
+
+def _walks(report: Report) -> Iterator[str]:
+    if report.walks:
+        yield from _header("names", "server", "questions", "CPU of all processes, ms", "astray")
+    for names, servers in report.walks.items():
+        for name, rounds in servers.items():
+            questions = spread([_for_each(each, each.queries) for each in rounds], 0)
+            cpu = spread([_for_each(each, each.cpu_s * 1e3) for each in rounds], 0)
+            yield _row(names, name, questions, cpu, str(sum(each.astray for each in rounds)))
+    if report.walks_bytes:
+        yield from ("", *_header("server", "MiB of PSS before", "of each process", "after", "of each process"))
+    for name, sizes in report.walks_bytes.items():
+        yield _row(name, *(cell for each in sizes for cell in (_mib(sum(each)), _parts(each))))
+
+
+def _for_each(walks: Walks, number: float) -> float:
+    """Of a round's number what as many look-ups have as are told of."""
+    return number / walks.lookups * PER
 
 
 def _header(*titles: str) -> Iterator[str]:
