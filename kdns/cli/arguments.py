@@ -41,6 +41,7 @@ _COLUMNS, _NARROW, _WIDE = 80, 50, 100
 _OWN: Final = frozenset(("-h", "--help", "--version"))
 # What follows is another command's.
 _THEIRS: Final = "--"
+_PORT: Final = ("-p", "--p")  # click has the first
 _SWITCHES: Final = frozenset(f"{dash}{name}" for dash in ("-", "--") for name in ("quiet", "plugins", "version"))
 # As Go reads them (strconv.ParseBool).
 _BOOLEANS: Final[Mapping[str, bool]] = {
@@ -113,7 +114,7 @@ def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
 
 
 def _understood(arguments: Sequence[str]) -> list[str]:
-    """The arguments in the form that click reads: a command first, -p with its value apart, switches without one; but for another command's."""
+    """The arguments in the form that click reads: a command first, -p so and with its value apart, switches without one; but for another command's."""
     command = ["serve"] if arguments and arguments[0].startswith("-") and arguments[0] not in _OWN else []
     ours = arguments.index(_THEIRS) if _THEIRS in arguments else len(arguments)
     return [*command, *(part for each in arguments[:ours] for part in _parts(each)), *arguments[ours:]]
@@ -121,8 +122,8 @@ def _understood(arguments: Sequence[str]) -> list[str]:
 
 def _parts(argument: str) -> list[str]:
     name, equals, value = argument.partition("=")
-    if equals and name == "-p":
-        return [name, value]
+    if name in _PORT:
+        return [_PORT[0], value] if equals else [_PORT[0]]
     if equals and name in _SWITCHES and value in _BOOLEANS:
         return [name] if _BOOLEANS[value] else []
     return [argument]

@@ -114,6 +114,8 @@ RUNS: list[tuple[list[str], int, str]] = [
     (["-p", "1053", "-conf", "Corefile"], 1, COREFILE),
     (["-p=1053", "-conf", "Corefile"], 1, COREFILE),
     (["-p1053", "--conf=Corefile"], 1, COREFILE),
+    (["--p", "1053", "-conf", "Corefile"], 1, COREFILE),
+    (["--p=1053", "-conf", "Corefile"], 1, COREFILE),
     (["serve", "-conf", "Corefile"], 1, COREFILE),
     (["-quiet", "-conf", "Corefile"], 1, COREFILE),
     (["-plugins=false", "--version=0", "-quiet=T", "-pidfile=x", "--conf", "Corefile"], 1, COREFILE),
