@@ -33,7 +33,9 @@ def ip(*arguments: str) -> None:
 def prepare() -> None:
     """Makes the node's network."""
     ip("link", "set", "lo", "up")
-    ip("link", "add", "pods", "type", "bridge")
+    # With an address of its own. Otherwise it has the lowest of its ports', which another pod may change: replies that are on
+    # their way then would be for nobody.
+    ip("link", "add", "pods", "address", "02:00:00:00:00:01", "type", "bridge")
     ip("address", "add", f"{GATEWAY}/24", "dev", "pods")
     ip("link", "set", "pods", "up")
     ip("route", "add", "default", "dev", "pods")  # an API server that listens everywhere looks for its own address
