@@ -17,7 +17,18 @@ FORMATS: Final = (TEXT, "json", "yaml")
 ADDRESS: Final = "ADDR:PORT"
 PORT: Final = click.IntRange(0, 65535)
 FILE: Final = click.Path()  # whether it is there is for those to say who read it
-FOLDER: Final = click.Path(file_okay=False)
+
+
+class _Folder(click.Path):
+    """A path that shells complete by folders. What is there is for those to say who use it: none keeps kdns from serving."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As it is."""
+        del param, ctx
+        return value
+
+
+FOLDER: Final = _Folder(file_okay=False)
 
 
 class Command(click.Command):

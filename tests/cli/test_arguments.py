@@ -117,6 +117,7 @@ RUNS: list[tuple[list[str], int, str]] = [
     (["--p", "1053", "-conf", "Corefile"], 1, COREFILE),
     (["--p=1053", "-conf", "Corefile"], 1, COREFILE),
     (["serve", "-conf", "Corefile"], 1, COREFILE),
+    (["-conf", "Corefile", "--snapshot", "README.md"], 1, COREFILE),  # no folder, which is told later and harms nothing
     (["-quiet", "-conf", "Corefile"], 1, COREFILE),
     (["-plugins=false", "--version=0", "-quiet=T", "-pidfile=x", "--conf", "Corefile"], 1, COREFILE),
     (["-quiet=maybe"], 2, "kdns: Option '-quiet' does not take a value.\n"),
