@@ -39,6 +39,7 @@ _COLUMNS, _NARROW, _WIDE = 80, 50, 100
 
 # What the command line itself answers; any other flag in the first place means serve.
 _OWN: Final = frozenset(("-h", "--help", "--version"))
+_HELP: Final = "help"  # of the command that follows
 # What follows is another command's.
 _THEIRS: Final = "--"
 _PORT: Final = ("-p", "--p")  # click has the first
@@ -73,11 +74,13 @@ class Commands(click.Group):
             raise click.UsageError(f'found the command "{args[0]}"{hint}')
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
         with formatter.section("Environment"):
             formatter.write_dl(list(ENVIRONMENT.items()))
+        formatter.write_paragraph()
+        formatter.write_text(f"{ctx.command_path} help COMMAND says more of one. Flags alone are those of serve.")
 
 
 def _width() -> int:
@@ -106,6 +109,9 @@ def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
     """Runs the command that the arguments name; the exit status. The program is what its user has typed before them."""
     try:
         status = kdns.main(_understood(arguments), program, complete_var=COMPLETE, standalone_mode=False)
+    except (click.MissingParameter, click.NoSuchOption) as error:
+        where = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+        return _complain(f"{error.format_message().rstrip('.')}{where}", error.exit_code)
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except click.Abort:
@@ -115,6 +121,8 @@ def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
 
 def _understood(arguments: Sequence[str]) -> list[str]:
     """The arguments in the form that click reads: a command first, -p so and with its value apart, switches without one; but for another command's."""
+    if arguments[:1] == [_HELP]:
+        return [*arguments[1:], "--help"]
     command = ["serve"] if arguments and arguments[0].startswith("-") and arguments[0] not in _OWN else []
     ours = arguments.index(_THEIRS) if _THEIRS in arguments else len(arguments)
     return [*command, *(part for each in arguments[:ours] for part in _parts(each)), *arguments[ours:]]

@@ -31,7 +31,7 @@ def check(file: str, output: str, port: int, *, explain: bool) -> int:
     try:
         octets = _octets(file)
     except OSError as error:
-        sys.stderr.write(f"kdns: {file}: {error.strerror or error}\n")
+        sys.stderr.write(f"kdns: {file}: {error.strerror or error}, expected a Corefile\n")
         return _ERRORS
     checked = checking.check(octets, "stdin" if file == _STDIN else file, _machine(port))
     results.show(output, partial(_described, checked), partial(_explained if explain else _text, checked))

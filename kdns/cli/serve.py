@@ -4,6 +4,7 @@ What the flags mean is config.flags' to say. What serves is imported last, so th
 """
 
 import sys
+from pathlib import Path
 from typing import Final
 
 import click
@@ -41,14 +42,22 @@ def serve(asked: Flags) -> int:
                 sys.stderr.write(f"kdns: warning: {warning}\n")
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    if isinstance(settings.source, ManifestSource) and _STDIN in settings.source.paths:
-        keep_standard_input()
+    if isinstance(settings.source, ManifestSource):
+        if missing := _missing(settings.source):
+            return _fail(f"{missing}: found no such file or directory, expected a file or folder that can be read")
+        if _STDIN in settings.source.paths:
+            keep_standard_input()
     from kdns import app  # noqa: PLC0415 - all that serves comes with it
 
     try:
         return app.serve(settings, corefile if asked.conf != _COREFILE_STDIN else None)
     except SettingsError as error:
         return _fail(str(error))
+
+
+def _missing(source: ManifestSource) -> str:
+    """A path of manifests that isn't there, before anything is started; empty if they all are."""
+    return next((path for path in source.paths if path != _STDIN and not Path(path).exists()), "")
 
 
 def _fail(message: str) -> int:

@@ -38,6 +38,12 @@ def test_help_names_the_commands() -> None:
     assert ran() == (status, out, "")
 
 
+def test_the_word_help_is_the_flag() -> None:
+    assert ran("help") == ran("--help")
+    assert ran("help", "explain") == ran("explain", "--help")
+    assert ran("help", "nothing")[0] == 2
+
+
 def test_help_has_the_first_sentence_of_each_command() -> None:
     _, out, _ = ran("--help")
     for name, sentence in arguments.COMMANDS.items():
@@ -122,6 +128,8 @@ RUNS: list[tuple[list[str], int, str]] = [
     (["-plugins=false", "--version=0", "-quiet=T", "-pidfile=x", "--conf", "Corefile"], 1, COREFILE),
     (["-quiet=maybe"], 2, "kdns: Option '-quiet' does not take a value.\n"),
     (["-conf", "Corefile", "--ttl", "5"], 2, "kdns: --ttl: found it beside -conf, expected it in Corefile alone\n"),
+    (["check"], 2, "kdns: Missing argument 'FILE'; see kdns check --help\n"),
+    (["--frob"], 2, "kdns: No such option '--frob'; see kdns serve --help\n"),
     (["-conf"], 2, "kdns: Option '-conf' requires an argument.\n"),
     (["nothing"], 2, f'kdns: found the command "nothing", expected one of {", ".join(arguments.COMMANDS)}\n'),
     (["expalin", "web"], 2, 'kdns: found the command "expalin"; did you mean explain?\n'),

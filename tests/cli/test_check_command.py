@@ -59,8 +59,8 @@ def test_what_differs_is_told_and_is_no_warning(folder: Path, capsys: pytest.Cap
 
 
 def test_a_file_that_cant_be_read_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "none") == (2, "", "kdns: none: No such file or directory\n")
-    assert run(capsys, str(folder)) == (2, "", f"kdns: {folder}: Is a directory\n")
+    assert run(capsys, "none") == (2, "", "kdns: none: No such file or directory, expected a Corefile\n")
+    assert run(capsys, str(folder)) == (2, "", f"kdns: {folder}: Is a directory, expected a Corefile\n")
 
 
 def test_standard_input_is_read_and_imports_are_relative_to_the_working_folder(folder: Path) -> None:
@@ -130,4 +130,4 @@ def test_the_port_is_that_of_keys_without_one(folder: Path, capsys: pytest.Captu
 
 def test_it_is_a_command_of_its_own(folder: Path) -> None:
     assert ran("check", str(folder / "good"))[0] == 0
-    assert ran("check") == (2, "", "kdns: Missing argument 'FILE'.\n")
+    assert ran("check") == (2, "", "kdns: Missing argument 'FILE'; see kdns check --help\n")

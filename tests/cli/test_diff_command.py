@@ -12,7 +12,7 @@ NOBODY = ("--against", "127.0.0.1:1")
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        ((), "kdns: Missing option '--against'.\n"),
+        ((), "kdns: Missing option '--against'; see kdns diff --help\n"),
         (
             ("--against", "nonsense"),
             "kdns: --against nonsense: found no IP address, expected one such as 10.0.0.1, 10.0.0.1:53 or [::1]:53\n",

@@ -40,8 +40,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Serving]:
 
 
 def test_the_status_is_that_of_serving(served: list[Serving]) -> None:
-    assert arguments.run(["serve", "--manifests", "a", "--manifests", "b", "--upstream", "192.0.2.1"]) == 7
-    assert served[0].source == ManifestSource(("a", "b"))
+    assert arguments.run(["serve", "--manifests", "/", "--manifests", "/dev/null", "--upstream", "192.0.2.1"]) == 7
+    assert served[0].source == ManifestSource(("/", "/dev/null"))
 
 
 def test_every_flag_reaches_its_setting(served: list[Serving]) -> None:
@@ -80,8 +80,14 @@ def test_what_cant_be_served_is_one_line_and_status_1(
         raise SettingsError("127.0.0.1:53: found it taken, expected a free port")
 
     put_in_place(serve, monkeypatch)
-    assert arguments.run(["serve", "--manifests", "a", "--upstream", "192.0.2.1"]) == 1
+    assert arguments.run(["serve", "--manifests", "/", "--upstream", "192.0.2.1"]) == 1
     assert capsys.readouterr() == ("", "kdns: 127.0.0.1:53: found it taken, expected a free port\n")
+
+
+def test_manifests_that_are_not_there_are_told_before_anything_is_started(capsys: pytest.CaptureFixture[str]) -> None:
+    assert arguments.run(["serve", "--manifests", "/", "--manifests", "/nowhere", "--upstream", "192.0.2.1"]) == 1
+    expected = "kdns: /nowhere: found no such file or directory, expected a file or folder that can be read\n"
+    assert capsys.readouterr() == ("", expected)
 
 
 TWICE = """

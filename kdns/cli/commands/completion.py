@@ -14,11 +14,11 @@ from kdns.cli.declaring import Command
         "kdns completion fish > ~/.config/fish/completions/kdns.fish",
     ),
 )
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.argument("shell", metavar="SHELL", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> int:
     """Print what has a shell complete the command line.
 
-    In .bashrc or .zshrc it takes effect with each new shell. As a plugin of kubectl, kdns is completed by kubectl's own
+    SHELL is bash, zsh or fish. In .bashrc or .zshrc it takes effect with each new shell. As a plugin of kubectl, kdns is completed by kubectl's own
     completion.
     """
     from kdns.cli.completion import completion
