@@ -16,6 +16,7 @@ from kdns import __version__
 from kdns.cli.arguments import COMMANDS, ENVIRONMENT, PROGRAM, kdns
 from kdns.cli.declaring import Command
 from tests.repository.documents import REPOSITORY
+from tests.repository.pages import commands
 
 FOLDER: Final = REPOSITORY / "docs" / "man"
 _WIDTH: Final = 70  # what is escaped takes more
@@ -24,10 +25,8 @@ _WIDTH: Final = 70  # what is escaped takes more
 def made() -> Iterator[tuple[Path, str]]:
     """Every page and its text."""
     yield FOLDER / f"{PROGRAM}.1", _page(_whole())
-    for name in COMMANDS:
-        parent = click.Context(kdns, info_name=PROGRAM, **kdns.context_settings)
-        command = kdns.get_command(parent, name)
-        assert isinstance(command, Command)
+    parent = click.Context(kdns, info_name=PROGRAM, **kdns.context_settings)
+    for name, command in commands():
         context = click.Context(command, parent, name)
         yield FOLDER / f"{PROGRAM}-{name}.1", _page(_of_command(name, command, context))
 

@@ -1,4 +1,4 @@
-"""The pages of directives: what of them is made from the table, and stands between two marks.
+"""The reference: what of its pages is made from tables, of directives and of commands, and stands between two marks.
 
 `python -m tests.repository.pages` (`make pages`) writes these parts anew, and a page for each directive that has none.
 """
@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import click
+
+from kdns.cli.arguments import COMMANDS, PROGRAM, kdns
+from kdns.cli.declaring import Command
 from kdns.config import manual
 from kdns.config.declarations import Absent, Directive
 from kdns.config.syntax import WARNING
@@ -18,6 +22,7 @@ from tests.repository.documents import REPOSITORY
 FOLDER: Final = REPOSITORY / "docs" / "reference" / "directives"
 INDEX: Final = FOLDER / "README.md"
 OTHERS: Final = FOLDER / "others.md"
+COMMAND_LINE: Final = REPOSITORY / "docs" / "reference" / "command-line.md"
 _PART: Final = re.compile(r"(?<=^<!-- table -->\n).*?(?=^<!-- /table -->$)", re.DOTALL | re.MULTILINE)
 
 
@@ -27,6 +32,7 @@ def made() -> Iterator[tuple[Path, str]]:
         yield FOLDER / f"{directive.name}.md", manual.markdown(directive)
     yield INDEX, _index()
     yield OTHERS, _others()
+    yield COMMAND_LINE, _statuses()
 
 
 def part(text: str) -> str | None:
@@ -59,6 +65,24 @@ def _others() -> str:
 def _rows(entries: list[Absent]) -> str:
     rows = [f"| `{each.name}` | {each.doc} | {each.instead} |" for each in sorted(entries)]
     return "\n".join(["| directive | what it does | instead |", "|---|---|---|", *rows]) + "\n"
+
+
+def _statuses() -> str:
+    """What each exit status of each command means."""
+    rows = [
+        f"| `{PROGRAM} {name}` | {status} | {when} |"
+        for name, command in commands()
+        for status, when in command.statuses.items()
+    ]
+    return "\n".join(["| command | status | when |", "|---|---|---|", *rows]) + "\n"
+
+
+def commands() -> Iterator[tuple[str, Command]]:
+    """Every command by its name."""
+    for name in COMMANDS:
+        command = kdns.get_command(click.Context(kdns), name)
+        assert isinstance(command, Command)
+        yield name, command
 
 
 def _new(directive: Directive[Any]) -> str:
