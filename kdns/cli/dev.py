@@ -4,7 +4,10 @@ Reads flags and says what is wrong with them. How a command is given a name serv
 """
 
 import os
+import socket
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +23,7 @@ from kdns.cli.surroundings import keep_standard_input
 from kdns.config.defaults import DEV_LISTEN, KUBECONFIG, ZONE
 from kdns.config.flags import Flags
 from kdns.config.serving import Serving
-from kdns.config.settings import Address, SettingsError
+from kdns.config.settings import Address, ClusterSource, SettingsError
 from kdns.dev import journal, showing
 from kdns.dev.command import NAMESERVER, CommandError, Told, run
 from kdns.dev.guard import sounding_like_production
@@ -42,6 +45,7 @@ class Asked:
     namespace: str | None
     whose: str | None
     mapped: tuple[str, ...]
+    forward: bool
     listen: str | None
     upstream: tuple[str, ...]
     split_dns: bool | None
@@ -68,19 +72,22 @@ def dev(asked: Asked) -> int:
         raise click.UsageError("--search: found it beside --from, expected one of them")
     if asked.manifests and asked.yes:
         raise click.UsageError("--yes: found it beside -f, expected it for a cluster with an API server")
+    if asked.manifests and asked.forward:
+        raise click.UsageError("--forward: found it beside -f, expected it for a cluster with an API server")
     from kdns.sources.errors import SourceError  # noqa: PLC0415 - it reads YAML
 
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) if asked.forward else None
     try:
-        settings = devserving.serving(_flags(asked), asked.mapped)
-        return _answer(asked, settings)
+        settings = devserving.serving(_flags(asked), asked.mapped, None if ends is None else ends[0].fileno())
+        return _answer(asked, settings, ends[1] if ends else None)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except SourceError as error:
         return _fail(str(error))
 
 
-def _answer(asked: Asked, settings: Serving) -> int:
-    """Answers by the settings, as asked for. Raises SettingsError and SourceError."""
+def _answer(asked: Asked, settings: Serving, forwarder: socket.socket | None) -> int:
+    """Answers by the settings, as asked for; a forwarder's end is for who listens. Raises SettingsError and SourceError."""
     namespace = asked.namespace
     if not asked.manifests:
         namespace = _cluster(asked, namespace)
@@ -89,9 +96,20 @@ def _answer(asked: Asked, settings: Serving) -> int:
     if _STDIN in asked.manifests:
         keep_standard_input()
     looks = _looks(asked, settings, namespace)
+    ways = partial(_ways, settings, forwarder)
     if asked.command:
-        return _run(asked.command, looks.told, settings)
-    return _serve_all(asked, looks, devserving.told_of(devserving.completing(settings, looks.clients)))
+        with ways():
+            return _run(asked.command, looks.told, settings)
+    return _serve_all(asked, looks, devserving.told_of(devserving.completing(settings, looks.clients)), ways)
+
+
+def _ways(settings: Serving, forwarder: socket.socket | None) -> AbstractContextManager[None]:
+    """Meanwhile Services can be reached, if that is wanted."""
+    if forwarder is None or not isinstance(settings.source, ClusterSource):
+        return nullcontext()
+    from kdns.cli import devforward  # noqa: PLC0415 - seldom asked for
+
+    return devforward.forwarding(forwarder, settings.source)
 
 
 def _cluster(asked: Asked, namespace: str | None) -> str | None:
@@ -150,7 +168,7 @@ def _run(command: tuple[str, ...], told: Told, settings: Serving) -> int:
         return _fail(str(error), error.status)
 
 
-def _serve_all(asked: Asked, looks: Looks, settings: Serving) -> int:
+def _serve_all(asked: Asked, looks: Looks, settings: Serving, ways: Callable[[], AbstractContextManager[None]]) -> int:
     """Serves whoever asks, this machine's programs among them if that is wanted."""
     from kdns.cli import devsplit  # noqa: PLC0415 - as above
     from kdns.dev.split import SplitError  # noqa: PLC0415 - as above
@@ -160,7 +178,7 @@ def _serve_all(asked: Asked, looks: Looks, settings: Serving) -> int:
         plan = devsplit.wanted(asked.split_dns, looks, server)
         if plan is None:
             devsplit.tell_of_what_is_left()
-        with showing.shown():
+        with showing.shown(), ways():
             serve = partial(_serve, settings)
             return serve() if plan is None else devsplit.run(plan, looks.told.zone, server, serve)
     except SplitError as error:

@@ -20,6 +20,7 @@ from kdns.config.directives.log import Log
 from kdns.config.directives.searchpath import Searchpath
 from kdns.config.directives.view import Metadata
 from kdns.config.flags import Flags
+from kdns.config.forwarding import Forwarding
 from kdns.config.kinds import FilePath
 from kdns.config.serving import Probes, Serving
 from kdns.config.settings import SettingsError
@@ -38,12 +39,17 @@ class Clients(NamedTuple):
     ndots: int = 1
 
 
-def serving(wanted: Flags, mapped: Sequence[str]) -> Serving:
-    """What is served by the flags, with Services as --map has them. Raises SettingsError."""
+def serving(wanted: Flags, mapped: Sequence[str], forwarder: int | None = None) -> Serving:
+    """What is served by the flags: Services as --map has them, others by the forwarder at a descriptor, if there is one.
+
+    Raises SettingsError.
+    """
     settings, warnings = flags.serving(wanted, surroundings())
     for warning in warnings:
         sys.stderr.write(f"kdns: warning: {warning}\n")
     settings = replace(settings, probes=Probes())  # nobody looks in from outside
+    if forwarder is not None:
+        settings = with_settings(settings, Forwarding(descriptor=forwarder))
     zone = ZONE if wanted.zone is None else wanted.zone
     hosts = tuple(_host(each, zone) for each in mapped)
     return with_settings(settings, _mapped(hosts)) if hosts else settings

@@ -26,6 +26,7 @@ from kdns.config.directives.searchpath import Searchpath
 from kdns.config.directives.template import Template
 from kdns.config.directives.view import Metadata, View
 from kdns.config.directives.zonefiles import File, Transfer
+from kdns.config.forwarding import Forwarding
 from kdns.config.serving import Block
 from kdns.config.table import name_of
 
@@ -40,6 +41,7 @@ STEPS: Final[Mapping[type[Settings], str]] = {
     Chaos: "chaos",
     Dns64: "dns64",
     Forward: "forward",
+    Forwarding: "forwarding",
     Hosts: "hosts",
     K8sExternal: "k8s_external",
     Kubernetes: "kubernetes",

@@ -36,6 +36,7 @@ def said(capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str]:
         (("-f", "a", "--search", "shop", "--from", "shop/web-0"), "--search: found it beside --from"),
         (("-f", "a", "--from", "shop", "--upstream", NOBODY), '--from: found "shop", expected NAMESPACE/POD'),
         (("-f", "a", "--yes"), "--yes: found it beside -f"),
+        (("-f", "a", "--forward"), "--forward: found it beside -f"),
         (("-f", "a", "--context", "b"), "--context: found it beside --manifests"),
         (("-f", "a", "--map", "web=127.0.0.1"), "--map web=127.0.0.1: expected SERVICE.NAMESPACE=ADDRESS"),
         (("-f", "a", "--map", "web.shop=here"), "--map web.shop=here: expected SERVICE.NAMESPACE=ADDRESS"),

@@ -35,7 +35,7 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
             "config.served",
         ),
         *("config.patterns", "config.endpoints", "config.domains", "config.kinds", "config.labels"),
-        "config.gofunctions",
+        *("config.gofunctions", "config.forwarding"),
         *("config.expressions", "config.mnemonics"),
         "config.resolvconf",
         "ops.cells",

@@ -50,6 +50,7 @@ class _Dev(Command):
 @click.option("--search", "namespace", metavar="NS", help="Short names as in this namespace.  [the context's]")
 @click.option("--from", "whose", metavar="NS/POD", help="Names as in this pod, by its search path.")
 @click.option("--map", "mapped", metavar="SVC.NS=ADDR", multiple=True, help="A Service is there (repeatable).")
+@click.option("--forward", is_flag=True, help="Ways to Services, by loopback addresses and port-forwards.")
 @click.option("--listen", metavar=ADDRESS, help=f"Where to answer; without COMMAND.  [{defaults.DEV_LISTEN}]")
 @click.option("--upstream", metavar="ADDR[:PORT]", multiple=True, help="Who knows other names.  [/etc/resolv.conf]")
 @click.option(

@@ -2,9 +2,9 @@
 
 Importing the library takes 0.2 s and 33 MiB, which the controller needn't carry for ever, and which a user
 who has a token or certificates needn't wait for (kubeconfig.plain_answer):
-`python -m kdns.sources.api.login CONTEXT FILE…` writes an Answer as JSON and is gone. The one
-importer of kubernetes; of it, the merging of files, the precedence of what a user may have,
-exec plugins and the old providers of tokens. Errors are translated here, their cause kept.
+`python -m kdns.sources.api.login CONTEXT FILE…` writes an Answer as JSON and is gone. Of the library it needs the
+merging of files, the precedence of what a user may have, exec plugins and the old providers of tokens. Errors are
+translated here, their cause kept.
 Source: Kubernetes "Authenticating", "Client-go credential plugins" (v1).
 """
 
@@ -17,17 +17,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from kubernetes.client import Configuration
-from kubernetes.config import ConfigException, exec_provider, kube_config
 
 from kdns.sources.api.answer import Answer
 from kdns.sources.api.kubeconfig import check
+from kdns.sources.api.official import (
+    ConfigException,
+    Configuration,
+    ExecProvider,
+    KubeConfigLoader,
+    KubeConfigMerger,
+)
 from kdns.sources.errors import SourceError
 
-# Of a library without types.
-ExecProvider: Final[Any] = exec_provider.ExecProvider
-KubeConfigLoader: Final[Any] = kube_config.KubeConfigLoader
-KubeConfigMerger: Final[Any] = kube_config.KubeConfigMerger
 # Where the library puts a user's token, from version 36 on and before.
 _TOKEN_KEYS: Final = ("BearerToken", "authorization")
 
