@@ -37,9 +37,9 @@ def _no_host(denied: Denied, key: Key) -> Hints:
         return Hints(said, tuple(reasons))
     waiting = sum(part.not_ready for part in denied.evidence.store.members(key))
     if waiting:
-        reasons.append(
-            reason("no-ready-endpoints", f"{waiting} of {named(key)}'s endpoints aren't ready, and have no names")
-        )
+        are = "isn't" if waiting == 1 else "aren't"
+        text = f"{waiting} of {named(key)}'s endpoints {are} ready: no such endpoint has a name"
+        reasons.append(reason("no-ready-endpoints", text))
     return Hints(f"Service {named(key)} has no ready endpoint {host}", tuple(reasons))
 
 

@@ -45,7 +45,7 @@ def _of_readiness(evidence: Evidence, key: Key) -> Iterator[Reason]:
         text = f"{waiting} endpoint{'s' if waiting != 1 else ''} of {named(key)} {'are' if waiting != 1 else 'is'} not ready ({slices})"
         details = evidence.details.get(key)
         if details is not None and not details.publishes_not_ready:
-            text += "; publishNotReadyAddresses would have them answered all the same"
+            text += "; publishNotReadyAddresses would have {'them' if waiting != 1 else 'it'} answered all the same"
         yield reason("no-ready-endpoints", text)
     elif members:
         yield reason("no-ready-endpoints", f"the EndpointSlices of {named(key)} are empty: its selector takes no pod")
@@ -64,5 +64,5 @@ def _unlabelled(evidence: Evidence, key: Key) -> Iterator[Reason]:
         part = evidence.store.get("endpointslices", Key(key.namespace, name))
         if isinstance(part, EndpointSlice) and part.service != key.name:
             found = f'says "{part.service}"' if part.service else "isn't there"
-            text = f"EndpointSlice {key.namespace}/{name}: the label kubernetes.io/service-name {found}, so it counts not for {key.name}"
+            text = f"EndpointSlice {key.namespace}/{name}: the label kubernetes.io/service-name {found}, so it doesn't count for {key.name}"
             yield reason("slice-without-label", text)

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from kdns.cli import arguments
+from kdns.cli import arguments, explain
+from kdns.config.settings import ClusterSource
 
 EXAMPLES = str(Path(__file__).parents[2] / "examples")
 MANIFESTS = ("--manifests", EXAMPLES)
@@ -79,6 +81,42 @@ def test_a_corefile_says_how_names_are_answered(capsys: pytest.CaptureFixture[st
     assert "before kubernetes come hosts" in out
 
 
+KUBECONFIG = """
+current-context: shop
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+contexts:
+- {name: shop, context: {cluster: c, namespace: shop}}
+- {name: plain, context: {cluster: c}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, "shop"),
+        ({"context": "plain"}, "default"),
+        ({"namespace": "office"}, "office"),
+        ({"whose": "office/till-0"}, "office/till-0"),
+    ],
+)
+def test_who_asks_is_by_default_in_the_contexts_namespace(
+    flags: dict[str, str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(KUBECONFIG)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    none: dict[str, Any] = dict.fromkeys(explain.Asked._fields)
+    asked = explain.Asked(**{**none, "manifests": (), "plugin": True, **flags})
+    source = explain._cluster(asked)
+    assert source == ClusterSource(str(tmp_path / "config"), flags.get("context"))
+    assert explain._whose(asked, source) == expected
+
+
+def test_without_a_cluster_who_asks_is_in_default() -> None:
+    none: dict[str, Any] = dict.fromkeys(explain.Asked._fields)
+    asked = explain.Asked(**{**none, "manifests": ("a",), "plugin": False})
+    assert (explain._cluster(asked), explain._whose(asked, None)) == (None, "default")
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -91,6 +129,7 @@ def test_a_corefile_says_how_names_are_answered(capsys: pytest.CaptureFixture[st
         (("web", "--server", "127.0.0.1:9", *MANIFESTS), "--server: found it beside --manifests"),
         (("web", "--server", "127.0.0.1:9", "--pods", "verified"), "--pods: found it for a running server"),
         (("web", "--server", "127.0.0.1:9"), "expected a running kdns"),
+        (("web", "--from", "shop", "-n", "office", *MANIFESTS), "--namespace: found it beside --from"),
         ((), "Missing argument 'NAME'"),
     ],
 )

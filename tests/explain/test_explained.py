@@ -208,7 +208,7 @@ SVC = "svc.cluster.local."
         (f"_http._udp.web.shop.{SVC}", "wrong-protocol", "did you mean _http._tcp.web.shop.svc.cluster.local?"),
         (f"_x._tcp.peers.shop.{SVC}", "", ""),
         (f"peer-1.peers.shop.{SVC}", "near-endpoint", "there is an endpoint peer-0"),
-        (f"zzz.peers.shop.{SVC}", "no-ready-endpoints", "1 of shop/peers's endpoints aren't ready"),
+        (f"zzz.peers.shop.{SVC}", "no-ready-endpoints", "1 of shop/peers's endpoints isn't ready"),
         ("web.shop.svc.cluster.locl.", "wrong-zone", "did you mean web.shop.svc.cluster.local?"),
         ("web.shop.svc.", "wrong-zone", "there is no zone behind it, this cluster's is cluster.local"),
         ("web.shop.cluster.local.", "svc-missing", "did you mean web.shop.svc.cluster.local?"),
