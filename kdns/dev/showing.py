@@ -9,7 +9,6 @@ last who writes has ended, so does the process that shows.
 import io
 import os
 import select
-import shutil
 import signal
 import sys
 import time
@@ -21,6 +20,7 @@ from kdns.dev.process import Process
 from kdns.dev.questions import Last, Question
 
 _ROWS_MAX: Final = 15
+_COLUMNS, _ROWS = 80, 24
 _PAINT_S: Final = 0.1  # between two paintings
 _READ_BYTES: Final = 1 << 16
 _END_S: Final = 5.0
@@ -154,10 +154,9 @@ class Screen:
 
 
 def _size(descriptor: int) -> tuple[int, int]:
-    try:
-        return os.get_terminal_size(descriptor)
-    except OSError:
-        return shutil.get_terminal_size()
+    """Columns and rows; those that are common where the terminal doesn't know."""
+    columns, rows = os.get_terminal_size(descriptor)
+    return columns or _COLUMNS, rows or _ROWS
 
 
 def _write(descriptor: int, text: str) -> None:

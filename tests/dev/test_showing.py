@@ -18,6 +18,7 @@ import dns.message
 import dns.query
 import pytest
 
+from kdns.dev.showing import Screen
 from tests.server import DEADLINE_S, NOBODY, REPOSITORY, alive, until
 
 SHOP = """
@@ -26,6 +27,7 @@ kind: Service
 metadata: {name: web, namespace: shop}
 spec: {clusterIP: 10.96.1.1, ports: [{port: 80}]}
 """
+QUESTION = "[INFO] \x1fweb.\x1fA\x1fNOERROR\x1fNOERROR\x1f0.000012s\x1fkubernetes\x1f-"
 _SIZE = struct.pack("HHHH", 24, 100, 0, 0)
 
 
@@ -153,6 +155,21 @@ def test_of_a_killed_one_no_process_is_left(tmp_path: Path) -> None:
         seen.process.wait()
         until(lambda: not any(map(alive, left)))
         assert seen.screen[-1] == ""
+
+
+def test_a_terminal_that_does_not_know_its_size_has_a_table() -> None:
+    master, slave = pty.openpty()
+    try:
+        screen = Screen(slave)
+        screen.take("above")
+        screen.take(QUESTION)
+        screen.paint()
+        text = os.read(master, 4096).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert text.startswith("above\r\n")
+    assert "web.  A     NOERROR  12 µs      1  kubernetes\r\n" in text
 
 
 def test_in_a_pipe_each_question_is_a_line(tmp_path: Path) -> None:
