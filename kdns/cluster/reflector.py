@@ -2,12 +2,8 @@
 
 Is told what came back (page, line, closed, silent, failed, refused) and when; returns deltas,
 and by next() what to do. What was known stays until a new list is whole, then one Reset
-replaces it. Must not know how requests are sent, nor who keeps the objects.
-
-A list is asked for in pages of 500. Where it took so long that its token expired, it is asked for
-as a stream (sendInitialEvents), which has none; in pages again once the server refused that, or it
-twice broke off. Measured with 10,000 slices of 15 endpoints, 45 MB, nothing decoded: CPU time of
-the server 0.31-0.34 s in pages, 0.47-0.53 s in pages of gzip (6.4 MB), 1.0 s as a stream.
+replaces it. How a list is asked for is listing's to say, how objects are read intake's. Must not
+know how requests are sent, nor who keeps the objects.
 Sources: Kubernetes API Concepts, "Efficient detection of changes"; robustness rules K02-K34, K50.
 """
 
@@ -21,8 +17,10 @@ from kdns.cluster.backoff import Backoff
 from kdns.cluster.counters import Counters
 from kdns.cluster.decode import DecodeError, DecodeOptions
 from kdns.cluster.doubts import REREADS_MAX, Doubts
-from kdns.cluster.draft import Draft, Item, Known, read
-from kdns.cluster.history import History, is_before, is_of_another_cluster
+from kdns.cluster.draft import Draft, Known
+from kdns.cluster.history import History, is_before
+from kdns.cluster.intake import Intake
+from kdns.cluster.listing import Listing
 from kdns.cluster.objects import Delta, Drop, Key, Object, Problem, Put, Resource, Synced
 from kdns.cluster.patience import LIST_IDLE_S, Patience
 from kdns.cluster.refusals import Refusal
@@ -39,7 +37,6 @@ _FAILED_CAP_S: Final = 10.0  # for connections that fail
 _RELIST_SPREAD_S: Final = 2.0  # so that not all who lost their place list at once (K03)
 _RELIST_CAP_S: Final = 30.0  # for lists of which the watch can't go on
 _RELIST_PAUSE_S: Final = 60.0  # between lists made because an event said not even whose it was
-_STREAM_TRIES: Final = 2
 _ERRORS_MAX: Final = 3  # error events in a row after which the place in the history is given up
 
 
@@ -81,13 +78,13 @@ class Reflector:
         self.freshness: float | None = None
         self.trouble: str | None = None  # one line, None where all is well
         self.audited_at: float | None = None  # which state was compared last, by an audit that came to its end
-        self.moves = 0  # how often another cluster was found to answer
         self.streaming = False  # whether lines are expected: a watch is open
         self.doubts: Final = Doubts(self.counters)
         self._known = known
         self._random = random
-        self._report = report
         self._options = options
+        self._intake = Intake(resource, options, known, report, (self.counters, self.doubts, self.rereads))
+        self._listing = Listing(resource, options, known, selector)
         self._optional = optional
         self._backoff = Backoff(random)
         self._patience = Patience()
@@ -96,13 +93,7 @@ class Reflector:
         self._mode = _Mode.LIST
         self._due = 0.0  # nothing is asked before
         self._version = ""  # where in the history we are
-        self._draft: Draft | None = None
-        self._token = ""  # continues the list
-        self._limit = targets.PAGE_LIMIT
         self._listed_at = 0.0
-        self._afresh = False  # the next list trusts no stamp
-        self._stream_tries = 0  # left; with none, lists come in pages
-        self._streams = True  # whether the server may know streams of lists
         self._opened_at = 0.0
         self._came = False  # anything, on this watch
         self._probed = False  # just before this watch
@@ -124,14 +115,17 @@ class Reflector:
             return targets.watch(self.resource, self._version, self._watch_s(), self._selector)
         if self._mode is _Mode.PROBE:
             return targets.probe(self.resource, self._selector)
-        if self._stream_tries:
-            return targets.initial_stream(self.resource, self._watch_s(), self._selector)
-        return targets.page(self.resource, self._limit, self._token, self._selector)
+        return self._listing.request(self._watch_s())
 
     @property
     def ahead(self) -> Request | None:
         """The page after the one that is being taken in, from its first step on; none where that is the last."""
-        return targets.page(self.resource, self._limit, self._token, self._selector) if self._token else None
+        return self._listing.ahead
+
+    @property
+    def moves(self) -> int:
+        """How often another cluster was found to answer."""
+        return self._intake.moves
 
     # What came back
 
@@ -146,12 +140,12 @@ class Reflector:
             self._compare(page, now)
             return
         draft = self._drafted()
-        self._token = page.token
+        self._listing.goes_on(page.token)
         for raw in page.items:
-            self._count(draft.put(raw), now)
+            self._intake.count(draft.put(raw), now)
             yield ()
         self._backoff.reset()
-        if not page.token and draft is self._draft:  # else the list was given up meanwhile
+        if not page.token and self._listing.is_taken_into(draft):
             yield self._listed(draft, page.version, now)
 
     def opened(self, now: float) -> None:
@@ -208,7 +202,7 @@ class Reflector:
     def oversized(self, message: str, now: float) -> None:
         """More came than can be taken. Of a list, the next page will be of half as many objects."""
         if not self.streaming:
-            self._limit = max(1, self._limit // 2)
+            self._listing.oversized()
         self._broke_off(message, now)
 
     def refused(self, status: int, octets: bytes, retry_after_s: float | None, now: float) -> Sequence[Delta]:
@@ -229,7 +223,7 @@ class Reflector:
         if not made.decoded:
             self.counters.undecodable += 1
             return ()
-        self._note(made)
+        self._intake.note(made)
         self.doubts.settled(asked.key, made.object.stamp if made.object else None)
         return (self._delta(asked.key, made.object),)
 
@@ -265,24 +259,22 @@ class Reflector:
         """What is known is another cluster's: lists anew, and trusts none of it. What is open is to be closed."""
         self.counters.rewinds += 1
         self._version = ""
-        self._afresh = True
+        self._intake.trusts = False
         self._relist(now)
 
     # Lists
 
     def _drafted(self) -> Draft:
-        if self._draft is None:
-            # Where nothing was listed yet nothing is known, and there is no use in asking.
-            self._draft = Draft(self.resource, self._options, self._known, afresh=self._afresh or not self.synced)
-        return self._draft
+        # Where nothing was listed yet nothing is known, and there is no use in asking.
+        return self._listing.draft(afresh=not (self._intake.trusts and self.synced))
 
     def _initial(self, event: decode.Event, now: float) -> Sequence[Delta]:
         """An event of a list that comes as a stream."""
         draft = self._drafted()
         if event.type != "DELETED":
-            self._count(draft.put(event.object), now)
+            self._intake.count(draft.put(event.object), now)
             return ()
-        made = read(self.resource, event.object, self._options)
+        made = self._intake.read(event.object)
         if made.head:
             draft.drop(made.head.key)
         return ()
@@ -297,9 +289,9 @@ class Reflector:
         self.counters.relists += bool(self.counters.lists)
         self.counters.lists += 1
         self._listed_at = now
-        self._draft, self._token = None, ""
-        self._afresh = self._missed = False
-        self._stream_tries = self._stream_tries and _STREAM_TRIES
+        self._listing.done()
+        self._intake.trusts = True
+        self._missed = False
         self._errors = 0
         self._version = version
         self._mode = _Mode.WATCH
@@ -316,7 +308,7 @@ class Reflector:
         """Lists anew; the old state stays as it is until that is whole."""
         self.streaming = False
         self._mode = _Mode.LIST
-        self._draft, self._token = None, ""
+        self._listing.forget()
         self._due = due
         self.rereads.clear()
         return ()
@@ -329,21 +321,15 @@ class Reflector:
     def _go_back(self, version: str, now: float) -> Sequence[Delta]:
         """The server's history ends before ours: a backup was restored, or another server lags. Lists tell which."""
         self._history.went_back(now)
-        self._afresh = True
+        self._intake.trusts = False
         said = f"the newest state is {version}, older than {self._version}, which was seen; what was last known stays"
         self.trouble = f"{targets.full_name(self.resource)}: {said}"
         return self._relist(now + self._relisting.delay_s(_CLOSED_CAP_S))
 
-    def _recognize(self, made: Item) -> None:
-        if self._afresh or made.head is None:
-            return
-        if is_of_another_cluster(self.resource, made.head, self._known(made.head.key)):
-            self.moves += 1
-
     def _compare(self, page: decode.Page, now: float) -> None:
         """A probe told the server's newest version. A watch from a later one would be accepted, and stay silent."""
         for raw in page.items:
-            self._recognize(read(self.resource, raw, self._options))
+            self._intake.recognize(self._intake.read(raw))
         if self._is_back(page.version):
             self._go_back(page.version, now)
         else:
@@ -369,7 +355,7 @@ class Reflector:
         return self._make_good(now)
 
     def _event(self, event: decode.Event, now: float) -> Sequence[Delta]:
-        made = read(self.resource, event.object, self._options)
+        made = self._intake.read(event.object)
         if made.head is None:
             return self._unreadable("an object without a name", now)
         key, stamp = made.head
@@ -381,13 +367,13 @@ class Reflector:
         self.doubts.heard(key)
         if event.type == "DELETED":
             return (Drop(self.resource, key),)
-        self._count(made, now)
+        self._intake.count(made, now)
         if not made.decoded:
             return ()
         delta = self._delta(key, made.object)
         if isinstance(delta, Put) and self.resource == "endpointslices":
             triggered, problems = trigger(key, event.object)
-            self._complain(problems)
+            self._intake.complain(problems)
             delta = delta._replace(triggered=triggered)
         return (delta,)
 
@@ -400,27 +386,6 @@ class Reflector:
 
     def _delta(self, key: Key, new: Object | None) -> Delta:
         return Drop(self.resource, key) if new is None else Put(self.resource, new)
-
-    def _count(self, made: Item | None, now: float) -> None:
-        """Notes what couldn't be read of an object, and has it read again where that was all of it."""
-        if made is None:
-            return
-        self._note(made)
-        if not made.decoded:
-            self.counters.undecodable += 1
-            if made.head:
-                self.rereads.want(made.head.key, now)
-
-    def _note(self, made: Item) -> None:
-        self._recognize(made)
-        if made.head and made.decoded and made.object is None:
-            self.doubts.note_left_out(made.head)
-        self._complain(made.problems)
-
-    def _complain(self, problems: Sequence[Problem]) -> None:
-        self.counters.count(problems)
-        for problem in problems:
-            self._report(problem)
 
     def _watch_s(self) -> int:
         shortest, longest = _WATCH_S
@@ -455,9 +420,8 @@ class Reflector:
     def _broke_off(self, message: str, now: float) -> None:
         """What was asked last came to nothing; half a list counts for nothing (K05)."""
         if self._mode is _Mode.LIST:
-            self._stream_tries -= bool(self.streaming and self._stream_tries)
+            self._listing.broke_off(streaming=self.streaming)
             self.streaming = False
-            self._draft, self._token = None, ""
         else:
             self._ended(now)
             self._mode = _Mode.PROBE
@@ -473,17 +437,13 @@ class Reflector:
         return self._refused(refusal, now)
 
     def _refused(self, refusal: Refusal, now: float) -> Sequence[Delta]:
-        listing, token = self._mode is _Mode.LIST, self._token
+        listing, begun = self._mode is _Mode.LIST, self._listing.has_begun
         self.streaming = False
-        self._draft, self._token = None, ""
-        if listing and self._stream_tries and (refusal.bad_request or refusal.too_new):
-            self._stream_tries, self._streams = 0, False
+        if listing and self._listing.refused(refusal):
             return ()
-        if token and refusal.expired and self._streams:
-            self._stream_tries = _STREAM_TRIES
-        if refusal.expired and (token or not listing):
+        if refusal.expired and (begun or not listing):
             # A compacted history, a restarted server, a list that took too long: nothing of that is trouble.
-            spread_s = 0.0 if token else self._backoff.spread_s(_RELIST_SPREAD_S)
+            spread_s = 0.0 if begun else self._backoff.spread_s(_RELIST_SPREAD_S)
             return self._relist(now + spread_s + self._relisting.delay_s(_RELIST_CAP_S))
         if refusal.bad_request and self._mode is _Mode.WATCH:
             return self._relist(now + self._backoff.delay_s(_FAILED_CAP_S))

@@ -172,7 +172,7 @@ def test_pages_and_streams_list_the_same(namespace: Lab, monkeypatch: pytest.Mon
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            self._stream_tries = 2
+            self._listing._stream_tries = 2
 
     if streams:
         monkeypatch.setattr("kdns.sources.api.source.Reflector", Streaming)
