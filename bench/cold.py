@@ -1,7 +1,7 @@
 """Cold starts: kdns while the API server is away, from a snapshot; how long until it answers, and what that costs.
 
 Run it as `python -m bench.cold`, with a lab as for make bench; arguments are the number of Services and of endpoints of each, and of
-starts. A server reads the cluster, writes its snapshot and ends; then the API server is killed, and kdns started again and again:
+starts, and then what is to start kdns, such as chrt -f 1 on a machine that has other work. A server reads the cluster, writes its snapshot and ends; then the API server is killed, and kdns started again and again:
 first nobody takes its connections, then (the API server is back, and stopped) nobody answers on them. Every start has to end in an
 answer with a TTL of at most 5 s and the extended error 3, and in a /ready that says 200.
 """
@@ -41,16 +41,16 @@ class Start(NamedTuple):
     tree_bytes: int  # PSS
 
 
-def starts(folder: Path, lab: Lab, name: str, count: int) -> list[Start]:
-    """So many starts in a row; the name is one that the cluster has."""
-    return [_start(folder, lab, name) for _ in range(count)]
+def starts(folder: Path, lab: Lab, name: str, count: int, within: Sequence[str]) -> list[Start]:
+    """So many starts in a row, by the command within; the name is one that the cluster has."""
+    return [_start(folder, lab, name, within) for _ in range(count)]
 
 
-def _start(folder: Path, lab: Lab, name: str) -> Start:
+def _start(folder: Path, lab: Lab, name: str, within: Sequence[str]) -> Start:
     port, ready = free_port(), free_port()
     busy = _busy_s()
     began = time.monotonic()
-    with running(_command(folder, lab, port, ready), folder / "kdns.log") as process:
+    with running((*within, *_command(folder, lab, port, ready)), folder / "kdns.log") as process:
         answered_s = ready_s = 0.0
         while not (answered_s and ready_s):
             passed_s = time.monotonic() - began
@@ -142,7 +142,8 @@ def _row(what: str, found: Sequence[Start]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    services, endpoints, count = map(int, arguments) if arguments else (10_000, 15, 9)
+    services, endpoints, count = map(int, arguments[:3]) if arguments else (10_000, 15, 9)
+    within = arguments[3:]
     binaries = assets()
     if binaries is None:
         sys.exit("cold: needs the lab: KUBEBUILDER_ASSETS names its folder")
@@ -153,10 +154,10 @@ def main(arguments: list[str]) -> None:
             name = f"{one.name}.{one.namespace}.svc.cluster.local"
             size = _leave_a_snapshot(folder, lab)
             lab.kill()
-            away = starts(folder, lab, name, count)
+            away = starts(folder, lab, name, count, within)
             lab.start()
             with lab.freeze():
-                silent = starts(folder, lab, name, count)
+                silent = starts(folder, lab, name, count, within)
     print(
         f"{services:,} Services of {endpoints} endpoints, a snapshot of {size / 1e6:.1f} MB; seconds and MiB, median (least to most)\n"
     )
