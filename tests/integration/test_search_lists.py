@@ -1,4 +1,4 @@
-"""Resolvers in a pod, with and without searchpath: the same results, and how many questions each asks for them.
+"""Resolvers in a pod, with searchpath, with autopath and without: the same results, and how many questions each asks for them.
 
 The table of docs/searchpath.md is what these tests expect, count for count.
 """
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 COREFILE: Final = """
 .:53 {{
     kubernetes cluster.local
-    {searchpath}
+    {way}
     forward . 127.0.0.1:5300
     cache 30
     prometheus 127.0.0.1:9153
@@ -81,7 +81,7 @@ class Count(NamedTuple):
     """Questions that a name costs."""
 
     without: int
-    through: int  # searchpath
+    through: int  # searchpath, or autopath
 
 
 # By resolver and name; A and AAAA together.
@@ -108,11 +108,15 @@ class Pod:
         )
 
 
-@pytest.fixture(scope="module", params=["", "searchpath"], ids=["without", "through"])
+@pytest.fixture(
+    scope="module",
+    params=["", "searchpath", "autopath /etc/resolv.conf"],
+    ids=["without", "through searchpath", "through autopath"],
+)
 def pod(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
     folder = tmp_path_factory.mktemp("pod")
     (folder / "resolv.conf").write_text(RESOLV_CONF)
-    (folder / "Corefile").write_text(COREFILE.format(searchpath=request.param))
+    (folder / "Corefile").write_text(COREFILE.format(way=request.param))
     with Sandbox(folder / "resolv.conf") as sandbox:
         flags = ("-conf", str(folder / "Corefile"), "--manifests", "examples", "--workers", "1")
         server = Server(*flags, folder=folder, workers=1, within=sandbox.command, plain=True)
