@@ -32,6 +32,7 @@ ZONE: Final = "svc.cluster.local"
 NOBODY: Final = "127.0.0.1:1"
 DEADLINE_S: Final = 20.0  # for what takes milliseconds; the machine may be slow
 _LOOK_S: Final = 0.005  # between two looks
+_LOOK_MAX_S: Final = 0.05
 _ASK_S: Final = 5.0  # for one reply
 _ASK_EVERY: Final = 8  # questions from different ports: that all meet the same of two workers is rare
 _OPS: Final = ("health", "ready", "metrics")
@@ -39,11 +40,17 @@ _OPS: Final = ("health", "ready", "metrics")
 
 def until(seen: Callable[[], T], *, within_s: float = DEADLINE_S, why: str = "it never came to be") -> T:
     """What seen returns, once that is true. Fails after within_s, and says why."""
-    deadline = time.monotonic() + within_s
+    began = time.monotonic()
     while not (found := seen()):
-        assert time.monotonic() < deadline, f"{why}; last seen: {found!r}"
-        time.sleep(_LOOK_S)
+        waited = time.monotonic() - began
+        assert waited < within_s, f"{why}; last seen: {found!r}"
+        time.sleep(_pause_s(waited))
     return found
+
+
+def _pause_s(waited_s: float) -> float:
+    """Until the next look: short at first, later a tenth of what has passed, so that who waits long costs little."""
+    return min(max(_LOOK_S, waited_s / 10), _LOOK_MAX_S)
 
 
 class Server:
@@ -199,9 +206,12 @@ class Server:
     def comes_to(self, name: str, rtype: str, expected: Iterable[str], *, within_s: float = DEADLINE_S) -> None:
         """Waits until the answer of every worker, in short, is this one."""
         wanted = [set(expected)] * (1 if self.workers == 1 else _ASK_EVERY)
-        deadline = time.monotonic() + within_s
-        while (found := [self.said(name, rtype) for _ in wanted]) != wanted and time.monotonic() < deadline:
-            time.sleep(_LOOK_S)
+        began = time.monotonic()
+        while (found := [self.said(name, rtype) for _ in wanted]) != wanted:
+            waited = time.monotonic() - began
+            if waited > within_s:
+                break
+            time.sleep(_pause_s(waited))
         assert found == wanted, (name, rtype)
 
 

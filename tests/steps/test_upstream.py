@@ -128,11 +128,14 @@ def test_socket_is_not_used_longer_than_ten_seconds() -> None:
     virtual_time.run(scene())
 
 
-def test_worn_socket_stays_open_until_its_last_answer_has_come() -> None:
+def test_worn_socket_stays_open_until_its_last_answer_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    life = 32  # questions
+    monkeypatch.setattr("kdns.steps.ports.QUESTIONS", life)
+
     async def scene() -> None:
         async with UpstreamOfSins("slow") as sinner:
             upstream = made(sinner.address, Chance(random.SystemRandom()))
-            flights = [Noted() for _ in range(SOCKETS * QUESTIONS * 2)]
+            flights = [Noted() for _ in range(SOCKETS * life * 2)]
             for flight in flights:
                 upstream.ask(flight)
                 await asyncio.sleep(0)
