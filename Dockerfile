@@ -3,7 +3,7 @@
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
-RUN apt-get update && apt-get install --yes --no-install-recommends libcap2-bin
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev libcap2-bin
 COPY . /src
 RUN python /src/image/build.py /src /opt/kdns
 # Port 53 for who isn't root, where a manifest gives NET_BIND_SERVICE: image/launch.py says why it is +p.

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench pages kit clean
+.PHONY: help run test check compiled bench pages kit clean
 
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,9 @@ check: $(VENV)/.installed-dev ## lint, formatting and strict types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed-dev ## measure, and print with what (BENCH=--quick for a look)
+compiled: build/compiled/.made ## the package in build/compiled as the image has it (needs a C compiler)
+
+bench: $(VENV)/.installed-dev build/compiled/.made ## measure, and print with what (BENCH=--quick for a look)
 	$(BIN)/python -m bench $(BENCH)
 
 pages: $(VENV)/.installed-dev ## write what is made from tables: parts of the reference of directives, man pages
@@ -45,6 +47,11 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+build/compiled/.made: setup.py pyproject.toml $(shell find kdns -name '*.py') | $(VENV)/.installed-dev
+	rm -rf build/compiled
+	KDNS_COMPILED=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/compiled .
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

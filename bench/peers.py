@@ -1,6 +1,7 @@
 """The servers that are compared: how each is found, configured and started with the same names.
 
-kdns is the one of this checkout. CoreDNS and another kdns (an earlier one, say) are found where
+kdns is that of this checkout as the image has it, compiled to build/compiled (`make compiled`); the interpreted one is the
+checkout itself. CoreDNS and another kdns (an earlier one, say) are found where
 KDNS_BENCH_COREDNS and KDNS_BENCH_OTHER name their programs; NSD and Knot where they are installed,
 or where KDNS_BENCH_NSD and KDNS_BENCH_KNOT say. One that isn't found is left out. Each answers on
 127.0.0.1 alone, on ports that were free.
@@ -21,6 +22,8 @@ from typing import Final, NamedTuple
 
 from bench.processes import running
 from bench.questions import ECHO, FILE, LIVE, ZONE
+
+COMPILED: Final = Path(__file__).parents[1] / "build" / "compiled"
 
 _READY_S: Final = 60.0
 _POLL_S: Final = 0.005
@@ -151,8 +154,10 @@ def find() -> list[Peer]:
     """The servers that can be started here, kdns first."""
     coredns, other = os.environ.get("KDNS_BENCH_COREDNS"), os.environ.get("KDNS_BENCH_OTHER")
     nsd, knot = _program("NSD", "nsd"), _program("KNOT", "knotd")
-    own = (sys.executable, "-m", "kdns")
-    found = [Peer("kdns", LIVE, f"{_version((*own, '--version'))}{_commit()}", lambda site: _kdns(site, own))]
+    found = []
+    if COMPILED.exists():
+        found.append(_own("kdns", ("env", f"PYTHONPATH={COMPILED}", sys.executable, "-P", "-m", "kdns")))
+    found.append(_own("interpreted kdns", (sys.executable, "-m", "kdns")))
     if other:
         found.append(Peer("other kdns", LIVE, _version((other, "--version")), lambda site: _kdns(site, (other,))))
     if coredns:
@@ -202,6 +207,10 @@ def free_port() -> int:
             with contextlib.suppress(OSError):
                 datagrams.bind(("127.0.0.1", port))
                 return port
+
+
+def _own(name: str, program: tuple[str, ...]) -> Peer:
+    return Peer(name, LIVE, f"{_version((*program, '--version'))}{_commit()}", lambda site: _kdns(site, program))
 
 
 def _kdns(site: Site, program: tuple[str, ...]) -> Launch:

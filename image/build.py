@@ -1,11 +1,13 @@
 """The image's stage `build`: kdns with what it needs, and nothing else, in a folder; run by the interpreter of the image.
 
 `python image/build.py SOURCE FOLDER`. A virtual environment with an interpreter of its own (a copy, which may be given a
-capability), without pip, with bytecode of everything, since the image's file system is read-only. Of the Kubernetes client
-only what reads kubeconfigs stays: its models and its asynchronous twin are 125 MB.
+capability), without pip, with what every question goes through compiled (setup.py), and with bytecode of everything, since the
+image's file system is read-only. Of the Kubernetes client only what reads kubeconfigs stays: its models and its asynchronous
+twin are 125 MB.
 """
 
 import compileall
+import os
 import shutil
 import subprocess
 import sys
@@ -38,8 +40,9 @@ def build(source: Path, folder: Path) -> None:
     venv.EnvBuilder(symlinks=False, with_pip=False).create(folder)
     interpreter = folder / "bin" / "python"
     _one_interpreter(interpreter)
+    environment = {**os.environ, "KDNS_COMPILED": "1"}
     pip = (sys.executable, "-m", "pip", "--python", str(interpreter), "--disable-pip-version-check", "--no-cache-dir")
-    subprocess.run([*pip, "install", "--quiet", "--no-compile", str(source)], check=True)  # noqa: S603 - as it is given
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", str(source)], check=True, env=environment)  # noqa: S603 - as it is given
     (packages,) = folder.glob("lib/python*/site-packages")
     prune(packages)
     for script in set((folder / "bin").iterdir()) - {interpreter, *(folder / "bin").glob("python*")}:

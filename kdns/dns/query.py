@@ -68,6 +68,12 @@ class Ignored(Exception):  # noqa: N818 - silence is no error
     """The octets get no reply at all: too short for a header, or themselves a response."""
 
 
+_FIELDS: Final = (
+    *("do", "edns", "edns_version", "flags", "id", "name", "options", "payload", "qclass", "qname", "qtype"),
+    "upstream_options",
+)
+
+
 class Query:
     """One question as it was asked; a value, never changed once made.
 
@@ -78,10 +84,7 @@ class Query:
     that go along to upstreams: none of the client's, but what a step puts there.
     """
 
-    __slots__ = (
-        *("do", "edns", "edns_version", "flags", "id", "name", "options", "payload", "qclass", "qname", "qtype"),
-        "upstream_options",
-    )
+    __slots__ = _FIELDS
 
     def __init__(
         self,
@@ -113,21 +116,19 @@ class Query:
 
     def replace(self, **changes: Any) -> "Query":
         """This query with other values for some fields; a new qname brings its own folded name."""
-        values = {field: getattr(self, field) for field in self.__slots__}
+        values = {field: getattr(self, field) for field in _FIELDS}
         if "qname" in changes:
             values["name"] = None
         return Query(**values | changes)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Query) and all(
-            getattr(self, field) == getattr(other, field) for field in self.__slots__
-        )
+        return isinstance(other, Query) and all(getattr(self, field) == getattr(other, field) for field in _FIELDS)
 
     def __hash__(self) -> int:
         return hash((self.id, self.qname, self.qtype, self.qclass))
 
     def __repr__(self) -> str:
-        return f"Query({', '.join(f'{field}={getattr(self, field)!r}' for field in self.__slots__)})"
+        return f"Query({', '.join(f'{field}={getattr(self, field)!r}' for field in _FIELDS)})"
 
 
 def parse(octets: bytes) -> Query:

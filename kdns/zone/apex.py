@@ -20,7 +20,7 @@ from kdns.zone.index import Index
 from kdns.zone.terms import ADDRESS_SIZES, NODATA, Asked, Zone, address_set, service_name
 
 _NS: Final = b"\2ns\3dns"
-HOSTMASTER: Final = b"\x0ahostmaster"
+HOSTMASTER: Final[bytes] = b"\x0ahostmaster"
 _REFRESH, _RETRY, _EXPIRE = 7200, 1800, 86400  # seconds
 _SOA_TTL_LIMIT: Final = 300  # seconds
 _VERSION: Final = records.txt(b"1.1.0")

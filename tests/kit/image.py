@@ -174,6 +174,7 @@ def _copy_interpreter(to: Path) -> None:
     (to / "lib").mkdir()
     for library in (prefix / "lib").glob("libpython*"):
         shutil.copy(library, to / "lib" / library.name, follow_symlinks=False)
+    shutil.copytree(prefix / "include" / name, to / "include" / name)
     shutil.copytree(prefix / "lib" / name, to / "lib" / name, ignore=_NOT_COPIED, symlinks=True)
     for package in (prefix / "lib" / name / "site-packages").glob("pip*"):
         shutil.copytree(package, to / "lib" / name / "site-packages" / package.name)

@@ -47,6 +47,12 @@ def test_the_entry_point_takes_coredns_arguments(image: Path, tmp_path: Path) ->
     assert {str(link.readlink()) for link in links} == {"/opt/kdns/bin/kdns"}
 
 
+def test_the_path_of_a_question_is_compiled(image: Path, tmp_path: Path) -> None:
+    where = "import kdns.serve.responder, kdns.serve.udp; print(kdns.serve.responder.__file__, kdns.serve.udp.__file__)"
+    compiled, interpreted = images.run(image, tmp_path, "/opt/kdns/bin/python", "-c", where).stdout.split()
+    assert (Path(compiled).suffix, Path(interpreted).suffix) == (".so", ".py")
+
+
 def test_credentials_by_a_plugin_come_through_what_is_left_of_the_client(image: Path, tmp_path: Path) -> None:
     (account := tmp_path / "account").mkdir()
     (scratch := tmp_path / "scratch").mkdir()

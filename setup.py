@@ -1,0 +1,44 @@
+"""Compiles what every question goes through, where KDNS_COMPILED=1 asks for it; otherwise kdns is installed as it is written.
+
+The same sources either way, translated to C by mypyc from the types that they have: docs/decisions has what it gains and
+costs. All classes of a list have to be compiled that inherit from each other.
+"""
+
+import os
+
+from setuptools import setup
+
+MODULES = {
+    "kdns/dns": ("foreign", "lasting", "names", "query", "records", "reply", "types", "wire"),
+    "kdns/serve": ("denials", "memo", "passing", "responder", "routes", "tally"),
+    "kdns/steps": (
+        *(
+            "cache",
+            "carriers",
+            "durations",
+            "errand",
+            "failures",
+            "flights",
+            "forward",
+            "health",
+            "items",
+            "popularity",
+        ),
+        *("ports", "s3fifo", "shelves", "trouble", "turns", "upstream"),
+    ),
+}
+COMPILER = "mypy[mypyc]==2.4.1"
+
+if os.environ.get("KDNS_COMPILED") == "1":
+    # The first time pip only asks what is needed; setuptools' answer is setup_requires.
+    try:
+        from mypyc.build import mypycify
+    except ImportError:
+        setup(setup_requires=[COMPILER])
+    else:
+        paths = [f"{room}/{module}.py" for room, modules in MODULES.items() for module in modules]
+        # What the types' checker says is CI's to look at; here libraries needn't be installed.
+        options = ["--config-file=", "--ignore-missing-imports", "--python-version=3.11"]
+        setup(ext_modules=mypycify([*options, *paths], opt_level="2", debug_level="0"), setup_requires=[COMPILER])
+else:
+    setup()
