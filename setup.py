@@ -1,10 +1,11 @@
 """Compiles what every question goes through, where KDNS_COMPILED=1 asks for it; otherwise kdns is installed as it is written.
 
 The same sources either way, translated to C by mypyc from the types that they have: docs/decisions has what it gains and
-costs. All classes of a list have to be compiled that inherit from each other.
+costs. Classes that inherit from each other are compiled together.
 """
 
 import os
+from pathlib import Path
 
 from setuptools import setup
 
@@ -12,20 +13,11 @@ MODULES = {
     "kdns/dns": ("foreign", "lasting", "names", "query", "records", "reply", "types", "wire"),
     "kdns/serve": ("denials", "memo", "passing", "responder", "routes", "tally"),
     "kdns/steps": (
-        *(
-            "cache",
-            "carriers",
-            "durations",
-            "errand",
-            "failures",
-            "flights",
-            "forward",
-            "health",
-            "items",
-            "popularity",
-        ),
-        *("ports", "s3fifo", "shelves", "trouble", "turns", "upstream"),
+        *("autopath", "cache", "carriers", "durations", "errand", "failures", "flights", "forward", "health", "items"),
+        *("kubernetes", "leading", "popularity", "ports", "s3fifo", "searchlist", "searchpath", "shelves", "trouble"),
+        *("turns", "upstream", "walk"),
     ),
+    "kdns/zone": tuple(sorted(path.stem for path in Path("kdns/zone").glob("[!_]*.py"))),
 }
 COMPILER = "mypy[mypyc]==2.4.1"
 

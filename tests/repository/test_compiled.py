@@ -21,6 +21,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> frozenset[str]:
     setuptools.__dict__["setup"] = lambda **_: None
     monkeypatch.setitem(sys.modules, "setuptools", setuptools)
     monkeypatch.delenv("KDNS_COMPILED", raising=False)
+    monkeypatch.chdir(REPOSITORY)  # where pip has it run
     found = runpy.run_path(str(REPOSITORY / "setup.py"))["MODULES"]
     return frozenset(f"{room}/{module}".replace("/", ".") for room, modules in found.items() for module in modules)
 
