@@ -20,6 +20,8 @@ from kdns.serve.configuration import FIRST
 from kdns.serve.control import PREPARED, RENEW, WARM, words
 from kdns.serve.signals import Signals
 
+_NS: Final = 1e-9
+
 # Waking later than asked by this much means that this process was kept from running, and the others may have been.
 _LATE_S: Final = 0.5
 
@@ -60,7 +62,8 @@ class Child:
     pid: int
     control: socket.socket
     started: float
-    heard: float  # when it was last known to make progress
+    heard: float  # when it was last known to make progress; later by all that it was kept waiting since
+    waited_s: float = 0.0  # for a processor, in all its life until then
     unread: bytearray = field(default_factory=bytearray)
     prepared: bool = False
     warm: bool = False
@@ -164,9 +167,18 @@ class Staff:
                 yield seat, child, os.waitstatus_to_exitcode(status)
 
     def kill_silent(self) -> None:
-        """Kills who makes no progress; their end is then like any other."""
+        """Kills who makes no progress though it might; their end is then like any other.
+
+        On a machine that has more to do than it can, a new process in place of one that waits for a processor would wait
+        as long, and have to begin anew.
+        """
         for seat, child in self.living:
             if self.now - child.heard >= seat.silence_s:
+                waited_s = kept_waiting_s(child.pid)
+                child.heard += waited_s - child.waited_s
+                child.waited_s = waited_s
+                if self.now - child.heard < seat.silence_s:
+                    continue
                 self.log.error("process_silent", **seat.keys, pid=child.pid, silent_s=round(self.now - child.heard, 3))
                 child.heard = self.now
                 os.kill(child.pid, signal.SIGKILL)
@@ -196,6 +208,7 @@ class Staff:
             self.selector.unregister(child.control)
             return
         child.heard = self.now
+        child.waited_s = kept_waiting_s(child.pid)
         child.unread += octets
         for word in words(child.unread):
             seat.renew = seat.renew or word == RENEW
@@ -238,3 +251,16 @@ class Staff:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
+
+
+def kept_waiting_s(pid: int) -> float:
+    """How long a process' first thread could have run, and had no processor: seconds of its life; 0 where nobody counts them.
+
+    Linux counts in /proc/PID/schedstat (Documentation/scheduler/sched-stats).
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as counts:  # noqa: PTH123 - once a second for each process
+            _, waited_ns, _ = counts.read().split()
+    except (OSError, ValueError):
+        return 0.0
+    return int(waited_ns) * _NS
