@@ -60,6 +60,7 @@ class Child:
         self.stopped = asyncio.Event()
         self.channels: dict[int, socket.socket] = {}
         self.restarts: dict[int, int] = {}  # as told with the channel
+        self.served: list[socket.socket] = []
         self.slow: list[tuple[socket.socket, tuple[str, int]]] = []
         self.loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
         self.ordered = asyncio.Event()
@@ -115,6 +116,7 @@ class Child:
         self.journal.write(event, slot=self.slot, pid=os.getpid(), **keys)
 
     def serve(self, sock: socket.socket) -> None:
+        self.served.append(sock)
         self.loop.add_reader(sock, self.obey, sock)
 
     def obey(self, sock: socket.socket) -> None:
@@ -143,6 +145,8 @@ class Child:
         for sock, client in self.slow:
             await asyncio.sleep(0.1)
             sock.sendto(b"%d slow" % os.getpid(), client)
+        for sock in self.served:  # the loop goes round once more before it ends
+            self.loop.remove_reader(sock)
         self.tell("finished")
         return 0
 

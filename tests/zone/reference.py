@@ -211,7 +211,7 @@ class Reference:
                 rcode = "NXDOMAIN" if node is None else "NOERROR"
                 return Expected(rcode, frozenset(chain), frozenset({soa(setup, zone, primary.origin)}))
             if rtype == "SOA":
-                return Expected("NOERROR", frozenset({soa(setup, zone, primary.origin)}))
+                return Expected("NOERROR", frozenset({*chain, soa(setup, zone, primary.origin)}))
             ttl = 28800 if rtype == "TXT" else setup.ttl
             answers = {(name, ttl, rtype, normal(rtype, one)) for one in node[rtype]}
             return Expected(
