@@ -193,7 +193,7 @@ def test_a_refused_token_is_told_and_read_again(own_lab: Callable[..., Lab], tmp
     config = lab.kubeconfig({"tokenFile": str(token)})
     with closing(Server("--kubeconfig", str(config), folder=tmp_path)) as server:
         server.start(ready=False)
-        until(lambda: "401" in server.ready()[1])
+        until(lambda: server.ready()[1].count("401") == 3)  # of each resource
         status, body = server.ready()
         assert status == 503
         assert "services: not synced: services: 401: the API server doesn't accept the credentials" in body

@@ -16,14 +16,18 @@ from tests.lab import ADMIN, Lab
 
 pytestmark = pytest.mark.lab
 SERVED = {"ConfigMap", "Service"}
+ADDRESS = "10.96.0.10"  # that the kit's Service is to have
 INSTALL = REPOSITORY / "docs" / "install.md"
 
 
 @pytest.fixture
 def kubectl(lab: Lab) -> Iterator[tuple[str, ...]]:
-    """The command as an administrator of the lab, without the Service that other tests' clusters have; what it has made goes."""
+    """The command as an administrator of the lab, without Services of other tests that have its address; what it has made goes."""
     command = (kit.tool("kubectl"), "--kubeconfig", str(lab.kubeconfig({"token": ADMIN}, "admin")))
-    kit.run(*command, "-n", "kube-system", "delete", "service", "kube-dns", "--ignore-not-found")
+    for each in json.loads(kit.run(*command, "get", "services", "--all-namespaces", "-o", "json"))["items"]:
+        name, space = each["metadata"]["name"], each["metadata"]["namespace"]
+        if (name, space) == ("kube-dns", "kube-system") or ADDRESS in each["spec"].get("clusterIPs", ()):
+            kit.run(*command, "-n", space, "delete", "service", name)
     yield command
     mine = ("--selector", "app.kubernetes.io/name=kdns", "--ignore-not-found")
     kit.run(*command, "-n", "kube-system", "delete", "services,configmaps", *mine)
