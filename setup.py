@@ -5,6 +5,7 @@ costs. Classes that inherit from each other are compiled together.
 """
 
 import os
+import tomllib
 from pathlib import Path
 
 from setuptools import setup
@@ -19,7 +20,9 @@ MODULES = {
     ),
     "kdns/zone": tuple(sorted(path.stem for path in Path("kdns/zone").glob("[!_]*.py"))),
 }
-COMPILER = "mypy[mypyc]==2.4.1"
+# What checks the types is what compiles by them.
+PROJECT = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+COMPILER = next(each for each in PROJECT["optional-dependencies"]["dev"] if each.startswith("mypy=="))
 
 if os.environ.get("KDNS_COMPILED") == "1":
     # The first time pip only asks what is needed; setuptools' answer is setup_requires.

@@ -5,6 +5,8 @@ headless Services with 100 and 1,000 endpoints, and small ones whose endpoints a
 """
 
 import contextlib
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from bench.api import NAMESPACE, Api
 from bench.processes import pin
-from tests.lab import Lab
+from tests.lab import Lab, assets
 
 LARGE: Final = (100, 1000)  # endpoints of the large headless Services
 CHANGED: Final = 200  # Services whose endpoints are changed
@@ -51,6 +53,18 @@ def cluster(binaries: Path, folder: Path, services: int, endpoints: int) -> Iter
         yield lab, _contents(lab, own)
     finally:
         lab.close()
+
+
+@contextlib.contextmanager
+def apart(what: str, services: int, endpoints: int) -> Iterator[tuple[Path, Lab, Contents]]:
+    """A folder of its own, and a cluster in it, for a measurement by itself; ends the process where there is no lab."""
+    binaries = assets()
+    if binaries is None:
+        sys.exit(f"{what}: needs the lab: KUBEBUILDER_ASSETS names its folder")
+    with tempfile.TemporaryDirectory(prefix="kdns-bench-") as name:
+        folder = Path(name)
+        with cluster(binaries, folder / "lab", services, endpoints) as (lab, contents):
+            yield folder, lab, contents
 
 
 def keep_on(lab: Lab, cores: Iterable[int]) -> None:

@@ -10,7 +10,6 @@ import os
 import socket
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +18,10 @@ from typing import Final, NamedTuple
 import dns.edns
 import dns.message
 
-from bench.cluster import cluster
+from bench.cluster import apart
 from bench.peers import free_port
 from bench.processes import cpu_s, pss_bytes, running
-from tests.lab import Lab, assets
+from tests.lab import Lab
 
 _WANTED_S: Final = 1.5
 _DEADLINE_S: Final = 60.0
@@ -144,20 +143,15 @@ def _row(what: str, found: Sequence[Start]) -> str:
 def main(arguments: list[str]) -> None:
     services, endpoints, count = map(int, arguments[:3]) if arguments else (10_000, 15, 9)
     within = arguments[3:]
-    binaries = assets()
-    if binaries is None:
-        sys.exit("cold: needs the lab: KUBEBUILDER_ASSETS names its folder")
-    with tempfile.TemporaryDirectory(prefix="kdns-bench-") as at:
-        folder = Path(at)
-        with cluster(binaries, folder / "lab", services, endpoints) as (lab, contents):
-            one = next(each for each in contents.services if each.cluster_ip)
-            name = f"{one.name}.{one.namespace}.svc.cluster.local"
-            size = _leave_a_snapshot(folder, lab)
-            lab.kill()
-            away = starts(folder, lab, name, count, within)
-            lab.start()
-            with lab.freeze():
-                silent = starts(folder, lab, name, count, within)
+    with apart("cold", services, endpoints) as (folder, lab, contents):
+        one = next(each for each in contents.services if each.cluster_ip)
+        name = f"{one.name}.{one.namespace}.svc.cluster.local"
+        size = _leave_a_snapshot(folder, lab)
+        lab.kill()
+        away = starts(folder, lab, name, count, within)
+        lab.start()
+        with lab.freeze():
+            silent = starts(folder, lab, name, count, within)
     print(
         f"{services:,} Services of {endpoints} endpoints, a snapshot of {size / 1e6:.1f} MB; seconds and MiB, median (least to most)\n"
     )

@@ -9,7 +9,6 @@ busy machine a pause on the clock says more of others than of the collector.
 import contextlib
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Final, NamedTuple
 
 from bench.api import Api
 from bench.changes import change_once, first_answer
-from bench.cluster import cluster
+from bench.cluster import apart
 from bench.peers import free_port
 from bench.processes import running, tree
-from tests.lab import Lab, assets
+from tests.lab import Lab
 
 _HOOK: Final = """
 import gc, json, os, sys, time
@@ -99,13 +98,8 @@ def _look(found: Path, root: int) -> list[Pauses]:
 
 def main(arguments: list[str]) -> None:
     services, endpoints = (int(arguments[0]), int(arguments[1])) if arguments else (10_000, 15)
-    binaries = assets()
-    if binaries is None:
-        sys.exit("pauses: needs the lab: KUBEBUILDER_ASSETS names its folder")
-    with tempfile.TemporaryDirectory(prefix="kdns-bench-") as name:
-        folder = Path(name)
-        with cluster(binaries, folder / "lab", services, endpoints) as (lab, _):
-            parts = measure(folder, lab)
+    with apart("pauses", services, endpoints) as (folder, lab, _):
+        parts = measure(folder, lab)
     print(f"{services:,} Services of {endpoints} endpoints; each longest pause in ms of CPU time, and of how many\n")
     print("| up to the end of | process | generation 0 | generation 1 | generation 2 |\n|---|---|---|---|---|")
     for part, processes in parts:

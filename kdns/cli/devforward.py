@@ -14,9 +14,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
 
-from kdns.cluster.objects import Key
+from kdns.cluster.objects import SERVICE_LABEL, Key
 from kdns.config.settings import ClusterSource
 from kdns.dev.listeners import Listeners
 from kdns.dev.process import Process
@@ -25,24 +26,13 @@ from kdns.sources.api.account import account_of
 from kdns.sources.api.asking import Asking
 from kdns.sources.credentials import Account, Credentials
 from kdns.sources.errors import SourceError
+from kdns.steps.forwarding import MESSAGE_BYTES, Place
+from kdns.zone import dashed
 
-_MESSAGE_BYTES: Final = 4096
 _ASK_S: Final = 10.0
 _STOP_S: Final = 5.0
-_SERVICE_LABEL: Final = "kubernetes.io/service-name"
 _TCP: Final = "TCP"
 _HEADLESS: Final = "None"
-
-
-class Target(NamedTuple):
-    """What an address stands for."""
-
-    namespace: str
-    service: str
-    endpoint: str  # its label; empty for any
-
-    def __str__(self) -> str:
-        return ".".join(filter(None, (self.endpoint, self.service, self.namespace)))
 
 
 class Endpoint(NamedTuple):
@@ -78,7 +68,7 @@ class _Forwarder:
         self._source = source
         self._listeners = Listeners(self._serve)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._said: dict[Target, str] = {}
+        self._said: dict[Place, str] = {}
 
     async def run(self, life: int) -> None:
         """Until the pipe life ends."""
@@ -95,14 +85,14 @@ class _Forwarder:
     # What the server says
 
     def _hear(self) -> None:
-        message = self._end.recv(_MESSAGE_BYTES)
+        message = self._end.recv(MESSAGE_BYTES)
         task = self._loop.create_task(self._open(json.loads(message)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _open(self, message: list[str]) -> None:
         *words, host = message
-        target, error = Target(*words), ""
+        target, error = Place(*words), ""
         try:
             async with asyncio.timeout(_ASK_S):
                 told = self._listeners.open(host, await self._ports(target), target)
@@ -112,7 +102,7 @@ class _Forwarder:
             error = str(fault) or f"the API server said nothing within {_ASK_S:g} s"
         self._end.send(json.dumps([*message, error]).encode())
 
-    async def _ports(self, target: Target) -> list[int]:
+    async def _ports(self, target: Place) -> list[int]:
         """Those that are listened on: the Service's, and what a headless one's pods have. Raises SourceError."""
         async with self._lock:
             service = await self._asking.one("services", Key(target.namespace, target.service))
@@ -128,14 +118,14 @@ class _Forwarder:
             found |= {number for _, number in _numbers(await self._slices(target))}
         return sorted(found)
 
-    async def _slices(self, target: Target) -> list[Any]:
+    async def _slices(self, target: Place) -> list[Any]:
         async with self._lock:
-            return await self._asking.labelled("endpointslices", target.namespace, {_SERVICE_LABEL: target.service})
+            return await self._asking.labelled("endpointslices", target.namespace, {SERVICE_LABEL: target.service})
 
     # Connections, each in a thread of its own
 
     def _serve(self, client: socket.socket, whose: Any, port: int) -> None:
-        target: Target = whose
+        target: Place = whose
         from kdns.sources.api.tunnel import Tunnel, TunnelError  # noqa: PLC0415 - it takes a while, once
 
         with client:
@@ -148,7 +138,7 @@ class _Forwarder:
                 why = str(error) or f"the API server said nothing within {_ASK_S:g} s"
                 self._tell(target, f"port {port}: {why}")
 
-    async def _ways(self, target: Target, port: int) -> tuple[Credentials, list[Endpoint]]:
+    async def _ways(self, target: Place, port: int) -> tuple[Credentials, list[Endpoint]]:
         """Where a connection may lead, in the order in which it is tried. Raises SourceError."""
         async with self._lock:
             service = await self._asking.one("services", Key(target.namespace, target.service))
@@ -158,7 +148,7 @@ class _Forwarder:
         random.shuffle(found)
         return await self._account.credentials(), found
 
-    def _tell(self, target: Target, text: str) -> None:
+    def _tell(self, target: Place, text: str) -> None:
         """Says it, unless it was the last that was said of it."""
         if self._said.get(target) != text:
             self._said[target] = text
@@ -193,8 +183,16 @@ def _endpoints(slices: Sequence[Any], names: list[str] | None, port: int) -> Ite
             if numbers and pod is not None and pod not in seen:
                 seen.add(pod)
                 addresses = [str(address) for address in endpoint.get("addresses") or ()]
-                dashed = [address.replace(".", "-").replace(":", "-") for address in addresses]
-                yield Endpoint(pod, numbers[0], tuple(filter(None, (endpoint.get("hostname"), *dashed))))
+                labels = (endpoint.get("hostname"), *map(_label, addresses))
+                yield Endpoint(pod, numbers[0], tuple(filter(None, labels)))
+
+
+def _label(address: str) -> str:
+    """The label of an endpoint that has no hostname; empty for what is no address."""
+    try:
+        return dashed.write(ip_address(address).packed).decode()
+    except ValueError:
+        return ""
 
 
 def _pod(endpoint: dict[str, Any], namespace: str) -> Key | None:

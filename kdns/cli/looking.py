@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from kdns.cli import pods
 from kdns.cli.listed import reading as far
 from kdns.cli.progress import Progress
-from kdns.cluster.objects import Key
+from kdns.cluster.objects import SERVICE_LABEL, Key
 from kdns.config.serving import Serving
 from kdns.config.settings import Address, ClusterSource
 from kdns.controller.explaining import freshness_of, notes_of, type_of, zones_of
@@ -38,7 +38,6 @@ _LOOK_S: Final = 0.02
 _READ_LIMIT_S: Final = 60.0  # for all lists
 _ANSWER_LIMIT_S: Final = 10.0
 _ANSWER_LIMIT_BYTES: Final = 16 << 20
-_SERVICE_LABEL: Final = "kubernetes.io/service-name"
 _EXPECTED: Final = "expected a running kdns, at --server ADDR:PORT where its /ready is; --kubeconfig FILE or --manifests PATH need none"
 _SERVICES_MAX: Final = 4  # of which more is read
 
@@ -143,7 +142,7 @@ async def _details(key: Key, asking: Asking | None, written: Sequence[Found]) ->
     service, slices, behind, notes = None, [], [], []
     try:
         service = await asking.one("services", key)
-        slices = await asking.labelled("endpointslices", key.namespace, {_SERVICE_LABEL: key.name})
+        slices = await asking.labelled("endpointslices", key.namespace, {SERVICE_LABEL: key.name})
     except SourceError as error:
         notes.append(f"{key.namespace}/{key.name} can't be read: {error}")
     selector = (service or {}).get("spec", {}).get("selector")
@@ -168,7 +167,7 @@ def _written_details(key: Key, written: Sequence[Found]) -> Details:
 
 def _label(found: Found) -> str:
     labels = found.value["metadata"].get("labels")
-    return str(labels.get(_SERVICE_LABEL, "")) if isinstance(labels, dict) else ""
+    return str(labels.get(SERVICE_LABEL, "")) if isinstance(labels, dict) else ""
 
 
 # A running server

@@ -14,6 +14,7 @@ import msgspec
 
 from kdns.cluster import shapes
 from kdns.cluster.objects import (
+    SERVICE_LABEL,
     EndpointSlice,
     Import,
     Key,
@@ -323,9 +324,7 @@ def _endpoint_zone(
 def _service_label(meta: shapes.SliceMeta, complaints: list[Complaint]) -> str:
     service = meta.labels.service
     if service and not LABEL.match(service):
-        complaints.append(
-            Complaint("metadata.labels.kubernetes.io/service-name", quoted(service), "the name of a Service")
-        )
+        complaints.append(Complaint(f"metadata.labels.{SERVICE_LABEL}", quoted(service), "the name of a Service"))
         return ""
     return service
 

@@ -17,6 +17,9 @@ RESOURCES: Final[tuple[Resource, ...]] = ("namespaces", "services", "endpointsli
 # Those that an API server may not have, or a role may not allow.
 OPTIONAL: Final[frozenset[Resource]] = frozenset(("pods", "serviceimports"))
 
+# Of an EndpointSlice: the Service that it belongs to.
+SERVICE_LABEL: Final = "kubernetes.io/service-name"
+
 
 class Key(NamedTuple):
     """Where an object lies within its resource; namespace is empty for a Namespace."""
@@ -72,7 +75,7 @@ class Import(NamedTuple):
 class EndpointSlice(NamedTuple):
     key: Key
     stamp: Stamp
-    service: str  # the label kubernetes.io/service-name, empty where there is none
+    service: str  # the label SERVICE_LABEL, empty where there is none
     packed: bytes  # the ready endpoints, as zone.entry.pack_slice writes them
     not_ready: int = 0  # endpoints left out because they aren't ready
     imported: Import | None = None  # only where asked for

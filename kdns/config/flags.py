@@ -25,7 +25,7 @@ from kdns.config.defaults import (
 )
 from kdns.config.directives.cache import Cache
 from kdns.config.directives.forward import Forward
-from kdns.config.directives.kubernetes import Kubernetes
+from kdns.config.directives.kubernetes import TTL_MAX_S, Kubernetes
 from kdns.config.directives.loadbalance import Loadbalance
 from kdns.config.directives.probes import Health, Prometheus, Ready
 from kdns.config.endpoints import Upstream
@@ -34,7 +34,6 @@ from kdns.config.settings import Address, ClusterSource, ManifestSource, Setting
 from kdns.dns import names
 from kdns.dns.names import Name
 
-TTL_MAX_S: Final = 3600  # as in CoreDNS
 CACHE_TTL_S: Final = 30  # kubeadm's Corefile says cache 30
 CONCURRENT_MAX: Final = 1000  # and max_concurrent 1000
 WORKERS_MAX: Final = 64

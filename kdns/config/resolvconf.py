@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from kdns.config.endpoints import is_address
 
 NAMESERVERS_MAX: Final = 15  # glibc uses three of them, CoreDNS' forward 15
-_NDOTS_MAX: Final = 15  # glibc's RES_MAXNDOTS
+NDOTS: Final = 5  # of a pod, as the kubelet writes it
+NDOTS_MAX: Final = 15  # glibc's RES_MAXNDOTS
 
 
 class ResolvConf(NamedTuple):
@@ -56,5 +57,5 @@ def _ndots(words: Sequence[str], before: int) -> int:
     for word in words:
         name, _, value = word.partition(":")
         if name == "ndots" and value.isascii() and value.isdigit():
-            before = int(value[:4]) if len(value) <= 4 else _NDOTS_MAX
-    return min(before, _NDOTS_MAX)
+            before = int(value[:4]) if len(value) <= 4 else NDOTS_MAX
+    return min(before, NDOTS_MAX)

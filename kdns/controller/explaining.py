@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from kdns.config.directives.kubernetes import Kubernetes
 from kdns.config.mnemonics import TYPES
+from kdns.config.resolvconf import NDOTS_MAX
 from kdns.config.serving import Serving
 from kdns.config.table import name_of
 from kdns.controller.feed import Feed
@@ -19,7 +20,7 @@ from kdns.dns import types
 from kdns.explain import explained
 from kdns.explain.evidence import Evidence, text
 from kdns.explain.explanation import Explanation, Freshness, Path, Resource, encode
-from kdns.explain.path import NDOTS_MAX, SEARCH_MAX, QuestionError, of_namespace, question
+from kdns.explain.path import SEARCH_MAX, QuestionError, of_namespace, question
 from kdns.ops.listener import Response
 from kdns.serve.local import own_addresses
 from kdns.zone.described import zone_of

@@ -18,6 +18,7 @@ from typing import Final
 
 from kdns.dev.process import Process
 from kdns.dev.questions import Last, Question
+from kdns.ops import terminals
 
 _ROWS_MAX: Final = 15
 _COLUMNS, _ROWS = 80, 24
@@ -119,7 +120,7 @@ class Screen:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._last = Last(_ROWS_MAX)
-        self._colour = not os.environ.get("NO_COLOR")  # no-color.org
+        self._colour = terminals.wants_colours()
         self._height = 0  # lines of the table as it stands
         self._due: float | None = None  # when it is to be painted
 

@@ -12,12 +12,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from kdns.config.resolvconf import NDOTS, NDOTS_MAX
 from kdns.dns import names, types
 from kdns.dns.names import NameTextError
 from kdns.explain.explanation import Path
 
-NDOTS: Final = 5  # the kubelet's
-NDOTS_MAX: Final = 15  # glibc's
 SEARCH_MAX: Final = 32  # the kubelet's
 SEARCH_OCTETS_MAX: Final = 2048  # the kubelet's, of the whole line's names
 NAMESERVERS_MAX: Final = 3  # the kubelet's, and glibc's

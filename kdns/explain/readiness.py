@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from kdns.cluster.objects import EndpointSlice, Key
+from kdns.cluster.objects import SERVICE_LABEL, EndpointSlice, Key
 from kdns.explain.denied import LOOKED_AT, SHOWN, Denied, Hints, named, reason
 from kdns.explain.evidence import Evidence
 from kdns.explain.explanation import Reason
@@ -64,5 +64,5 @@ def _unlabelled(evidence: Evidence, key: Key) -> Iterator[Reason]:
         part = evidence.store.get("endpointslices", Key(key.namespace, name))
         if isinstance(part, EndpointSlice) and part.service != key.name:
             found = f'says "{part.service}"' if part.service else "isn't there"
-            text = f"EndpointSlice {key.namespace}/{name}: the label kubernetes.io/service-name {found}, so it doesn't count for {key.name}"
+            text = f"EndpointSlice {key.namespace}/{name}: the label {SERVICE_LABEL} {found}, so it doesn't count for {key.name}"
             yield reason("slice-without-label", text)

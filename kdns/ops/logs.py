@@ -15,7 +15,6 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from kdns.ops import terminals
 
-LEVELS: Final = ("debug", "info", "warning", "error")
 _TROUBLES_MAX: Final = 4096  # subjects remembered for each kind of trouble
 
 

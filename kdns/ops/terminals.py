@@ -20,4 +20,9 @@ def shows(stream: Stream) -> bool:
 
 def colours(stream: Stream) -> bool:
     """Whether what goes there may be coloured."""
-    return shows(stream) and not os.environ.get("NO_COLOR")
+    return shows(stream) and wants_colours()
+
+
+def wants_colours() -> bool:
+    """Whether whoever sits there hasn't said no."""
+    return not os.environ.get("NO_COLOR")

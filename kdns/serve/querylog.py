@@ -46,8 +46,13 @@ class Line:
         self.alike: str | None = None
 
 
-def noted(outcome: Outcome) -> Mapping[str, str]:
-    """What is noted of who answered a question, by label: which directive, and what is wrong, as an extended error has it."""
+def noted(rule: Rule, outcome: Outcome) -> Mapping[str, str]:
+    """What is noted of who answered a question, by label: which directive, and what is wrong, as an extended error has it.
+
+    Nothing where the rule's lines have no labels.
+    """
+    if not rule.format.labelled:
+        return _NO_LABELS
     error = outcome.answer.error if isinstance(outcome, Answered) else None
     error = outcome.error if isinstance(outcome, (Relayed, Failed)) else error
     labels = {"kdns/by": outcome.by} if outcome.by else {}

@@ -282,7 +282,7 @@ class Responder:
         from kdns.serve.querylog import Line, noted  # noqa: PLC0415 - as above
 
         rule = _rule(block, query)
-        return None if rule is None else Line(rule, noted(outcome) if rule.format.labelled else {})
+        return None if rule is None else Line(rule, noted(rule, outcome))
 
     def _log_query(self, asked: "_Asked", outcome: Outcome, reply: bytes | None) -> None:
         """Writes the line of a question, if there is a rule for its name."""
@@ -290,7 +290,7 @@ class Responder:
         if rule is not None and self.querylog is not None:
             from kdns.serve.querylog import noted  # noqa: PLC0415 - as above
 
-            labels = noted(outcome) if rule.format.labelled else {}
+            labels = noted(rule, outcome)
             self.querylog.made(rule, self._unmarked(asked.marked), reply, asked.client, asked.since_ns, labels)
 
     def _transfer(self, asked: "_Asked", outcome: Transfer) -> bytes | None:

@@ -20,7 +20,7 @@ from kdns.serve.configuration import FIRST
 from kdns.serve.control import PREPARED, RENEW, WARM, words
 from kdns.serve.signals import Signals
 
-_NS: Final = 1e-9
+_S_PER_NS: Final = 1e-9
 
 # Waking later than asked by this much means that this process was kept from running, and the others may have been.
 _LATE_S: Final = 0.5
@@ -263,4 +263,4 @@ def kept_waiting_s(pid: int) -> float:
             _, waited_ns, _ = counts.read().split()
     except (OSError, ValueError):
         return 0.0
-    return int(waited_ns) * _NS
+    return int(waited_ns) * _S_PER_NS

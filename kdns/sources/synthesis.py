@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from kdns.cluster.objects import Key, Problem
+from kdns.cluster.objects import SERVICE_LABEL, Key, Problem
 from kdns.sources.made_up import PODS, SERVICES, Pair, make_up
 
 # What is read here; of these, what decode reads goes on to it.
@@ -20,7 +20,6 @@ KINDS: Final = ("Namespace", "Service", "EndpointSlice", "Endpoints", "Pod", "St
 _FAMILIES: Final = ("IPv4", "IPv6")
 _DUAL: Final = frozenset(("PreferDualStack", "RequireDualStack"))
 _FINISHED: Final = frozenset(("Succeeded", "Failed"))
-_SERVICE_LABEL: Final = "kubernetes.io/service-name"
 _REPLICAS_MAX: Final = 10_000  # a hand that slipped shall not fill the memory
 
 
@@ -77,7 +76,7 @@ def complete(found: Sequence[Found]) -> Completed:
     cluster_ips = _cluster_ips(by_kind["Service"])
     pods, pod_ips = _pods(by_kind["Pod"], by_kind["StatefulSet"], problems)
     slices = list(by_kind["EndpointSlice"])
-    covered = {Key(each.key.namespace, _text(each.value, "metadata", "labels", _SERVICE_LABEL)) for each in slices}
+    covered = {Key(each.key.namespace, _text(each.value, "metadata", "labels", SERVICE_LABEL)) for each in slices}
     for endpoints in by_kind["Endpoints"]:
         if endpoints.key not in covered:
             slices += _of_endpoints(endpoints, problems)
@@ -277,7 +276,7 @@ def _slices(of: Found, endpoints: Iterable[_Endpoint]) -> Iterator[Found]:
         # A dot, so that no slice that Kubernetes named has the same name: it writes NAME-SUFFIX.
         key = Key(of.key.namespace, f"{of.key.name}.{number}")
         # As the controllers have it, slices have the labels of what they are made of.
-        labels = {**_mapping(of.value, "metadata", "labels"), _SERVICE_LABEL: of.key.name}
+        labels = {**_mapping(of.value, "metadata", "labels"), SERVICE_LABEL: of.key.name}
         metadata = {"name": key.name, "namespace": key.namespace, "labels": labels}
         value = {"metadata": metadata, "addressType": family, "endpoints": items, "ports": ports}
         yield Found("EndpointSlice", key, value, of.place)

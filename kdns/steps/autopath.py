@@ -18,12 +18,12 @@ from kdns.dns.names import Name, is_below
 from kdns.steps.apart import apart
 from kdns.steps.around import Around
 from kdns.steps.chain import TRANSFERS, Answered, Done, Outcome, Relayed, Request, Rest, Step, asked_then
-from kdns.steps.searchlist import SVC, completed, domains_of, in_pod
+from kdns.steps.searchlist import completed, domains_of, in_pod
 from kdns.steps.walk import Walk, Way
 from kdns.zone.alike import Uncompleted, Unowned
 from kdns.zone.entry import namespace_owner_of, pod_owner_of
 from kdns.zone.index import Index
-from kdns.zone.terms import labels_before
+from kdns.zone.terms import SVC, labels_before
 
 NAME: Final = "autopath"
 TTL_S: Final = 30  # of the CNAME at the most, where no cluster's zone says how long something is remembered

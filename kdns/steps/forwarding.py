@@ -22,15 +22,13 @@ from kdns.dns.records import Answer, RecordSet
 from kdns.steps.around import Around
 from kdns.steps.chain import Answered, Done, Outcome, Request, Rest
 from kdns.zone.entry import service_owner
-from kdns.zone.terms import labels_before
+from kdns.zone.terms import ADDRESS_SIZES, SVC, labels_before
 
 NAME: Final = "forwarding"
 
-_SVC: Final = b"\3svc"
 _WAIT_S: Final = 15.0  # for who listens: it asks the API server
-_MESSAGE_BYTES: Final = 4096
+MESSAGE_BYTES: Final = 4096  # of what is said either way
 _TTL_S: Final = 5
-_ADDRESSES: Final = (types.A, types.AAAA)
 
 
 class Place(NamedTuple):
@@ -39,6 +37,9 @@ class Place(NamedTuple):
     namespace: str
     service: str
     endpoint: str  # its label; empty for any of the Service's
+
+    def __str__(self) -> str:
+        return ".".join(filter(None, (self.endpoint, self.service, self.namespace)))
 
     @property
     def address(self) -> bytes:
@@ -58,7 +59,7 @@ class Forwarding:
     def __init__(self, settings: Settings, around: Around) -> None:
         assert around.cluster is not None, "there is a cluster to forward to"
         self._index, self._loop, self._log = around.index, around.loop, around.log
-        self._zones = tuple(Name(_SVC + origin) for origin in around.cluster.origins)
+        self._zones = tuple(Name(SVC + origin) for origin in around.cluster.origins)
         self._socket = socket.socket(fileno=settings.descriptor)
         self._socket.setblocking(False)
         self._loop.add_reader(self._socket, self._hear)
@@ -95,11 +96,11 @@ class Forwarding:
         if not isinstance(outcome, Answered) or outcome.answer.rcode != types.NOERROR:
             return outcome
         answer, query = outcome.answer, request.query
-        if query.qtype not in _ADDRESSES:
+        if query.qtype not in ADDRESS_SIZES:
             return outcome._replace(answer=answer._replace(additional=self._without(answer.additional)))
         last = answer.answers[-1] if answer.answers else None
         name = fold(query.qname) if last is None else fold(last.name)
-        place = self._place(name) if last is None or last.rtype in _ADDRESSES else None
+        place = self._place(name) if last is None or last.rtype in ADDRESS_SIZES else None
         if place is None:
             return outcome
         made = outcome._replace(by=NAME, answer=_with(answer, query.qname, query.qtype, place.address))
@@ -122,7 +123,7 @@ class Forwarding:
 
     def _without(self, sets: tuple[RecordSet, ...]) -> tuple[RecordSet, ...]:
         """Addresses of Services are asked for anew, as those beside SRV records may be left out (RFC 2782)."""
-        return tuple(each for each in sets if each.rtype not in _ADDRESSES or self._place(fold(each.name)) is None)
+        return tuple(each for each in sets if each.rtype not in ADDRESS_SIZES or self._place(fold(each.name)) is None)
 
     def _place(self, name: Name) -> Place | None:
         zone = next((each for each in self._zones if is_below(name, each)), None)
@@ -150,7 +151,7 @@ class Forwarding:
 
     def _hear(self) -> None:
         with suppress(BlockingIOError, ConnectionError, ValueError):
-            *message, error = json.loads(self._socket.recv(_MESSAGE_BYTES))
+            *message, error = json.loads(self._socket.recv(MESSAGE_BYTES))
             self._settle(json.dumps(message), str(error))
 
     def _settle(self, message: str, error: str) -> None:
@@ -163,8 +164,8 @@ class Forwarding:
 
 def _with(answer: Answer, qname: Name, qtype: int, address: bytes) -> Answer:
     """The answer with this one address, or without any where it is of the other family."""
-    before = tuple(each for each in answer.answers if each.rtype not in _ADDRESSES)
-    addresses = [each for each in answer.answers if each.rtype in _ADDRESSES]
+    before = tuple(each for each in answer.answers if each.rtype not in ADDRESS_SIZES)
+    addresses = [each for each in answer.answers if each.rtype in ADDRESS_SIZES]
     name, ttl = (addresses[0].name, addresses[0].ttl) if addresses else (qname, _TTL_S)
     found = (RecordSet(name, types.A, ttl, (address,)),) if qtype == types.A else ()
     return answer._replace(answers=(*before, *found), additional=(), authority=())

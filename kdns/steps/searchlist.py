@@ -13,8 +13,8 @@ from kdns.config import resolvconf
 from kdns.dns import names
 from kdns.dns.names import NAME_LIMIT, Name, NameTextError, fold, from_text, is_below
 from kdns.steps.around import Log
+from kdns.zone.terms import SVC
 
-SVC: Final = b"\3svc"
 DOMAINS_MAX: Final = 32  # as many as Kubernetes lets a pod have
 _FILE_LIMIT: Final = 65536  # octets
 

@@ -20,13 +20,13 @@ from kdns.dns.names import Name, is_below, label_text
 from kdns.dns.query import Query
 from kdns.steps.around import Around, Samples
 from kdns.steps.chain import TRANSFERS, Answered, Done, Outcome, Relayed, Request, Rest, asked_then
-from kdns.steps.searchlist import SVC, completed, domains_of, in_pod
+from kdns.steps.searchlist import completed, domains_of, in_pod
 from kdns.steps.walk import Walk, Way
 from kdns.zone.alike import Uncompleted, Unowned
 from kdns.zone.described import label
 from kdns.zone.entry import Kind, Owner, namespace_owner_of
 from kdns.zone.index import Index
-from kdns.zone.terms import labels_before
+from kdns.zone.terms import SVC, labels_before
 
 NAME: Final = "searchpath"
 NAMESPACES_MAX: Final = 64  # that are counted apart; the others together

@@ -8,7 +8,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdns.ops import logs
+from kdns.config.defaults import LEVELS
 from kdns.ops.logs import Repeated, configure
 
 
@@ -49,7 +49,7 @@ def test_the_time_stamp_is_utc_and_comes_first() -> None:
 @pytest.mark.parametrize(("level", "events"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
 def test_events_below_the_level_are_not_written(level: str, events: int) -> None:
     configure(level, "controller", stream := io.StringIO())
-    for each in logs.LEVELS:
+    for each in LEVELS:
         getattr(structlog.get_logger(), each)("said")
     assert len(lines(stream)) == events
 

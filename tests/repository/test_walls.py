@@ -43,9 +43,9 @@ FOLDERS: Mapping[str, tuple[str, ...]] = {
     "serve": ("dns", "zone", "steps", "config.settings", "config.serving", "config.directives", "ops"),
     "ops": ("config.settings",),
     "diff": ("dns",),
-    "dev": ("dns",),
+    "dev": ("dns", "ops.terminals"),
     "migration": ("config",),
-    "explain": ("cluster", "config.complaints", "config.settings", "dns", "zone"),
+    "explain": ("cluster", "config.complaints", "config.resolvconf", "config.settings", "dns", "zone"),
     "controller": ("cluster", "config", "dns", "explain", "ops", "serve", "sources", "zone"),
 }
 # Time, chance and IO are arguments here.

@@ -121,7 +121,8 @@ def test_a_denial_of_another_class_than_is_logged_leaves_no_line_whichever_name_
     ],
 )
 def test_who_answered_is_noted(outcome: Outcome, labels: dict[str, str]) -> None:
-    assert noted(outcome) == labels
+    rule = Rule((), Format("{/kdns/by}"), None, Context(BlockLabels((ROOT,), {}, ())))
+    assert noted(rule, outcome) == labels
 
 
 def test_what_is_noted_of_a_remembered_reply_is_in_each_of_its_lines() -> None:

@@ -6,7 +6,7 @@ Defaults are CoreDNS 1.14's (plugin/kubernetes).
 from typing import Final, NamedTuple
 
 from kdns.config.declarations import Directive, Law, Only, flag, option, zones
-from kdns.config.defaults import PODS, PodsMode
+from kdns.config.defaults import PODS, TTL_S, PodsMode
 from kdns.config.domains import ZONE
 from kdns.config.kinds import FilePath, decimal, duration, file, of_text, seconds, text, whole, words
 from kdns.config.labels import Selector, parse
@@ -16,7 +16,6 @@ from kdns.config.zoned import Zoned
 from kdns.dns import names
 from kdns.dns.names import Name, is_below
 
-TTL_S: Final = 5
 TTL_MAX_S: Final = 3600
 # Less than the 5 s that clients wait for their first try, which CoreDNS takes.
 STARTUP_S: Final = 3.0

@@ -7,6 +7,7 @@ from kdns.config.declarations import Directive, Settings, flag, option, zones
 from kdns.config.directives.kubernetes import NAMESPACE
 from kdns.config.domains import NAME, ZONE
 from kdns.config.kinds import FilePath, file, whole, words
+from kdns.config.resolvconf import NDOTS, NDOTS_MAX
 from kdns.config.shapes import many
 from kdns.dns.names import Name
 
@@ -14,8 +15,6 @@ Family: TypeAlias = Literal["ipv4", "ipv6", "auto"]
 
 _FAMILIES: Final[Sequence[Family]] = ("ipv4", "ipv6", "auto")
 
-NDOTS: Final = 5  # a pod's
-NDOTS_MAX: Final = 15  # glibc's
 RESOLV_CONF: Final = FilePath("/etc/resolv.conf")
 
 
