@@ -19,7 +19,7 @@ import dns.edns
 import dns.message
 
 from bench.cluster import apart
-from bench.peers import free_port
+from bench.peers import free_port, own_command
 from bench.processes import cpu_s, pss_bytes, running
 from tests.lab import Lab
 
@@ -65,9 +65,7 @@ def _start(folder: Path, lab: Lab, name: str, within: Sequence[str]) -> Start:
 
 def _command(folder: Path, lab: Lab, port: int, ready: int) -> Sequence[str]:
     serve = (
-        sys.executable,
-        "-m",
-        "kdns",
+        *own_command(),
         "serve",
         "--kubeconfig",
         str(lab.kubeconfig()),

@@ -150,13 +150,19 @@ class Server(NamedTuple):
         return self.launch.port
 
 
+def own_command(*first: Path) -> tuple[str, ...]:
+    """The command of this checkout's kdns, compiled where it has been, with these folders first on its path."""
+    path = ":".join(map(str, (*first, COMPILED) if COMPILED.exists() else first))
+    return "env", f"PYTHONPATH={path}", sys.executable, "-P", "-m", "kdns"
+
+
 def find() -> list[Peer]:
     """The servers that can be started here, kdns first."""
     coredns, other = os.environ.get("KDNS_BENCH_COREDNS"), os.environ.get("KDNS_BENCH_OTHER")
     nsd, knot = _program("NSD", "nsd"), _program("KNOT", "knotd")
     found = []
     if COMPILED.exists():
-        found.append(_own("kdns", ("env", f"PYTHONPATH={COMPILED}", sys.executable, "-P", "-m", "kdns")))
+        found.append(_own("kdns", own_command()))
     found.append(_own("interpreted kdns", (sys.executable, "-m", "kdns")))
     if other:
         found.append(Peer("other kdns", LIVE, _version((other, "--version")), lambda site: _kdns(site, (other,))))

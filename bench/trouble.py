@@ -29,7 +29,7 @@ PHASES: Final = ("calm", "beside", "trouble", "after")
 
 _LEAD_S: Final = 1.0  # of trouble, before it is looked at
 # Longer than a server tries, and room for all that wait meanwhile: dnsperf asks no more while too many wait.
-_PATIENCE: Final = ("-t", "6", "-q", "20000")
+PATIENCE: Final = ("-t", "6", "-q", "20000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def trouble(place: Place, seconds: float) -> Trouble:
             beside = None
             if phase in {"beside", "trouble"}:
                 port = place.port if phase == "trouble" else place.nobody
-                line = _dnsperf(DEAD, place.dead, port, place, seconds + 2 * _LEAD_S, _PATIENCE)
+                line = _dnsperf(DEAD, place.dead, port, place, seconds + 2 * _LEAD_S, PATIENCE)
                 beside = stack.enter_context(line)
                 time.sleep(_LEAD_S)
             before = cpu_s(place.pid)

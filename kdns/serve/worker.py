@@ -6,7 +6,6 @@ a controller it goes on answering from what it has.
 """
 
 import asyncio
-import gc
 import hashlib
 import secrets
 import signal
@@ -31,6 +30,7 @@ from kdns.ops.lines import Lines
 from kdns.ops.metrics import encode_report
 from kdns.serve import mmsg, udp
 from kdns.serve.blocks import Group, Working, audiences, group_of, routes, work
+from kdns.serve.collector import Collector
 from kdns.serve.control import PREPARED, SERVE, WARM, Control, Order, WorkerStart
 from kdns.serve.counts import counts
 from kdns.serve.link import WorkerLink
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 _MEMO_BYTES: Final = 12 << 20
 _LARGE_BYTES: Final = 1 << 20
 _STREAM_LIMITS: Final = StreamLimits()
-# Entries changed between two collections that take everything found so far out of later ones.
-_FREEZE_AFTER: Final = 20_000
+# Entries changed until those that live are taken out of the garbage collector's walks.
+_SETTLE_AFTER: Final = 20_000
 # How long a worker that was told to stop waits for upstreams and TCP clients.
 _FINISH_S: Final = 4.0
 
@@ -136,7 +136,8 @@ class Worker:
         self._link: WorkerLink | None = None
         self._control: Control | None = None
         self._secret = secrets.token_bytes(SECRET_BYTES)
-        self._changed = 0  # entries put since the last freeze
+        self._collector = Collector(loop, lambda: self._waiting)
+        self._changed = 0  # entries put since the last of them were settled
 
     async def open(self, start: WorkerStart) -> None:
         """Makes all that answers, and starts to when the time has come.
@@ -144,6 +145,7 @@ class Worker:
         That is once the zone has come from a controller or has let us wait too long; or, while others answer by another
         configuration, when the supervisor says so.
         """
+        self._collector.begin()
         self._loop.add_signal_handler(signal.SIGTERM, self.stopped.set)
         self._control = Control(
             start.control, self._loop, on_channel=self._connect, on_order=self._obey, on_lost=self.stopped.set
@@ -204,8 +206,13 @@ class Worker:
 
     @property
     def _busy(self) -> bool:
-        """Whether anybody waits: steps that let questions wait say so."""
-        return any(getattr(step, "waiting", None) for step in self._steps) or any(each.busy for each in self._streams)
+        """Whether anybody waits."""
+        return self._waiting > 0 or any(each.busy for each in self._streams)
+
+    @property
+    def _waiting(self) -> int:
+        """How many questions wait for somebody else: steps that let them wait say so."""
+        return sum(len(getattr(step, "waiting", ())) for step in self._steps)
 
     @property
     def _steps(self) -> Iterator[Step]:
@@ -230,14 +237,14 @@ class Worker:
         else:
             self._forget_all()
         self._changed += len(patch.puts)
-        if self._changed > _FREEZE_AFTER:
-            self._freeze()
+        if self._changed > _SETTLE_AFTER:
+            self._settle()
 
     def replaced(self, staged: Index, revision: int, serial: int) -> None:
         """As Keeper.replaced."""
         self.index.adopt(staged, revision, serial)
         self._forget_all()
-        self._freeze()
+        self._settle()
         if not self._loaded.is_set() and self._control is not None:
             self._control.say(WARM)
         self._loaded.set()
@@ -259,11 +266,9 @@ class Worker:
         for responder in self._responders:
             responder.forget(owners)
 
-    def _freeze(self) -> None:
-        """Takes what lives long out of the garbage collector's walks: no pause grows with the cluster."""
+    def _settle(self) -> None:
         self._changed = 0
-        gc.collect()
-        gc.freeze()
+        self._collector.settle()
 
     def _obey(self, order: Order) -> None:
         if order.kind == SERVE:

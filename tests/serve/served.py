@@ -87,6 +87,12 @@ class Served:
         for responder in (self.udp, self.tcp):
             responder.forget_all()
 
+    def close(self) -> None:
+        """Closes the steps' sockets."""
+        for block in self.blocks:
+            for step in block.steps:
+                getattr(step, "close", lambda: None)()
+
     def reply(self, octets: bytes, client: Peer = CLIENT, transport: str = "udp") -> bytes | None:
         """The reply to a query; None where there is none."""
         door = self.udp if transport == "udp" else self.tcp
