@@ -119,7 +119,7 @@ def _measure_together(bench: Bench) -> None:
         if LOAD in parts:
             _measure_load(bench, servers)
         if OVERLOAD in parts:
-            _measure_overload(bench, [server for server in servers if server.peer.kind == LIVE])
+            _measure_overload(bench, servers)
         bench.report.memory_after_load_bytes |= {server.peer.name: _memory(server) for server in servers}
 
 
@@ -184,6 +184,7 @@ def _measure_load(bench: Bench, servers: Sequence[Server]) -> None:
 
 
 def _measure_overload(bench: Bench, servers: Sequence[Server]) -> None:
+    """Floods of all; of those that know the cluster TCP, too: the limit of the kernel speaks none."""
     seconds, report = bench.plan.seconds, bench.report
     places = {server.peer.name: _place(bench, server) for server in servers}
     for name, place in places.items():
@@ -197,9 +198,11 @@ def _measure_overload(bench: Bench, servers: Sequence[Server]) -> None:
                 found[f"95 % from one address, {factor}"] = one_against_others(place, seconds, total)
             for kind, flood in found.items():
                 report.floods.setdefault(kind, {}).setdefault(name, []).append(flood)
+        for server in (each for each in servers if each.peer.kind == LIVE):
             for beside, asked in _STREAMS.items():
-                say(f"TCP {turn + 1}, {name} beside {beside}")
-                report.streams.setdefault(beside, {}).setdefault(name, []).append(asked(place.port, place.pid))
+                say(f"TCP {turn + 1}, {server.peer.name} beside {beside}")
+                found_beside = asked(server.port, server.pid)
+                report.streams.setdefault(beside, {}).setdefault(server.peer.name, []).append(found_beside)
 
 
 def _measure_workers(bench: Bench) -> None:
