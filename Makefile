@@ -49,7 +49,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 build/compiled/.made: setup.py pyproject.toml $(shell find kdns -name '*.py') | $(VENV)/.installed-dev
-	rm -rf build/compiled
+	rm -rf build/compiled build/lib* build/temp* build/bdist* # what was compiled before, and is no longer
 	KDNS_COMPILED=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/compiled .
 	@touch $@
 
