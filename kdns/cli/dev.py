@@ -178,7 +178,7 @@ def _serve_all(asked: Asked, looks: Looks, settings: Serving, ways: Callable[[],
         plan = devsplit.wanted(asked.split_dns, looks, server)
         if plan is None:
             devsplit.tell_of_what_is_left()
-        with showing.shown(), ways():
+        with showing.shown("reading the manifests" if asked.manifests else "reading the cluster"), ways():
             serve = partial(_serve, settings)
             return serve() if plan is None else devsplit.run(plan, looks.told.zone, server, serve)
     except SplitError as error:

@@ -47,7 +47,7 @@ def serving(wanted: Flags, mapped: Sequence[str], forwarder: int | None = None) 
     settings, warnings = flags.serving(wanted, surroundings())
     for warning in warnings:
         sys.stderr.write(f"kdns: warning: {warning}\n")
-    settings = replace(settings, probes=Probes())  # nobody looks in from outside
+    settings = replace(settings, probes=Probes(), attended=True)  # nobody looks in from outside
     if forwarder is not None:
         settings = with_settings(settings, Forwarding(descriptor=forwarder))
     zone = ZONE if wanted.zone is None else wanted.zone

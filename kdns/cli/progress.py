@@ -14,10 +14,8 @@ from itertools import cycle
 from typing import Final
 
 from kdns.ops import terminals
+from kdns.ops.terminals import AFTER_S, EVERY_S, FRAMES
 
-AFTER_S: Final = 1.0
-_EVERY_S: Final = 0.2
-_FRAMES: Final = "|/-\\"
 _CLEAR: Final = "\r\x1b[K"
 _COLUMNS: Final = 80
 
@@ -36,7 +34,7 @@ def progress(text: str, *, after_s: float = AFTER_S) -> Iterator[Progress]:
     if not terminals.shows(sys.stderr) or threading.current_thread() is not threading.main_thread():
         yield shown
         return
-    frames = cycle(_FRAMES)
+    frames = cycle(FRAMES)
     # Not sys.stderr, which may be in the middle of a write.
     terminal, drawn = sys.stderr.fileno(), False
 
@@ -46,7 +44,7 @@ def progress(text: str, *, after_s: float = AFTER_S) -> Iterator[Progress]:
         _write(terminal, f"{_CLEAR}{next(frames)} {shown.text}"[: len(_CLEAR) + _columns(terminal)])
 
     before = signal.signal(signal.SIGALRM, draw)
-    signal.setitimer(signal.ITIMER_REAL, after_s, _EVERY_S)
+    signal.setitimer(signal.ITIMER_REAL, after_s, EVERY_S)
     try:
         yield shown
     finally:

@@ -1,4 +1,4 @@
-"""The banner: what is served from manifests, and a line to try, for the person who started it.
+"""The banner: what is served, and a line to try, for the person who started it; of manifests each Service, too.
 
 A pure function from values to lines. Nothing of it is for programs: logs say the same in
 keys. Names come from checked labels and are plain ASCII, targets are escaped.
@@ -12,6 +12,7 @@ from kdns.cluster.objects import Service
 from kdns.config.settings import Address
 from kdns.dns import names
 from kdns.dns.names import Name
+from kdns.ops.terminals import ANSWERS
 from kdns.zone.entry import Port, slice_addresses, unpack_slice
 
 _SERVICES_MAX: Final = 40
@@ -28,21 +29,24 @@ class Served(NamedTuple):
 
 
 def serving_lines(
-    served: Iterable[Served], *, origin: Name, listen: Address, made_up: Collection[bytes], colour: bool = False
+    served: Iterable[Served], *, origin: Name, listen: Address, made_up: Collection[bytes] | None, colour: bool = False
 ) -> list[str]:
-    """The lines of the banner; made_up are the addresses (4 or 16 octets) to be marked as such."""
+    """The lines of the banner; made_up are the addresses (4 or 16 octets) to be marked as such, of a cluster None."""
     ordered = sorted(served, key=lambda each: (each.service.key.namespace, each.service.key.name))
     zone = names.to_text(origin).removesuffix(".")
     where = Address(_host(listen), listen.port)
+    services = "1 Service" if len(ordered) == 1 else f"{len(ordered):,} Services"
+    lines = [_styled(f"{ANSWERS}{services} of {zone} on {where}", _BOLD, colour), ""]
+    tries = ["Try", *(f"  {_styled(line, _BOLD, colour)}" for line in _tries(ordered, zone, where))]
+    if made_up is None:
+        return [*lines, *tries]
     shown = [(_name(each, zone), _ports(each.service.ports), _addresses(each, made_up)) for each in ordered]
-    services = "1 Service" if len(ordered) == 1 else f"{len(ordered)} Services"
-    lines = [_styled(f"kdns serves {services} of {zone} on {where}", _BOLD, colour), ""]
     lines += _table(shown[:_SERVICES_MAX])
     if len(shown) > _SERVICES_MAX:
         lines.append(f"  ... and {len(shown) - _SERVICES_MAX} more")
     if any(_MARK in addresses for _, _, addresses in shown):
         lines += ["", _styled(f"  {_MARK} made up, the same at each start: the YAML gives no address", _FAINT, colour)]
-    return [*lines, "", "Try", *(f"  {_styled(line, _BOLD, colour)}" for line in _tries(ordered, zone, where))]
+    return [*lines, "", *tries]
 
 
 def _name(each: Served, zone: str) -> str:

@@ -118,7 +118,7 @@ class Controller:
         """Sends a patch, and what led to it, to every worker that is fed so."""
         settings = self.crew.settings
         is_first = patch.base == 0 and feed is self.feed
-        if is_first and isinstance(settings.source, ManifestSettings) and not settings.quiet:
+        if is_first and not settings.quiet and (settings.attended or isinstance(settings.source, ManifestSettings)):
             self._show_banner()
         frame = PatchFrame(encode_patch(patch))
         for crew in self._crews:
@@ -139,12 +139,11 @@ class Controller:
         return pages[name.partition(" ")[0]]
 
     def _show_banner(self) -> None:
-        """Tells the person who serves manifests what there is to ask."""
+        """Tells the person who serves manifests, or looks on, what there is to ask."""
         from kdns.controller.banner import Served, serving_lines  # noqa: PLC0415
         from kdns.sources.manifests import ManifestSource  # noqa: PLC0415
 
-        assert isinstance(self.feed.source, ManifestSource)
-        store = self.feed.compiler.store
+        source, store = self.feed.source, self.feed.compiler.store
         services = (found for key in store.keys("services") if (found := store.service(key)) is not None)
         lines = serving_lines(
             [Served(service, store.slices(service.key)) for service in services],
@@ -152,7 +151,7 @@ class Controller:
                 each.home for block in self.crew.settings.servers.blocks for each in block.each(KubernetesSettings)
             ),
             listen=self.crew.settings.servers.listeners[0].address,
-            made_up=self.feed.source.made_up,
+            made_up=source.made_up if isinstance(source, ManifestSource) else None,
             colour=terminals.colours(sys.stdout),
         )
         sys.stdout.write("\n".join(lines) + "\n")

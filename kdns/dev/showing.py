@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Final
 
 from kdns.dev.process import Process
@@ -31,12 +32,15 @@ _DUMB: Final = frozenset(("", "dumb"))
 
 
 @contextmanager
-def shown() -> Iterator[None]:
-    """Meanwhile what this process and its children write is shown. It must have one thread."""
+def shown(waiting: str) -> Iterator[None]:
+    """Meanwhile what this process and its children write is shown, and what is waited for until the server answers.
+
+    This process must have one thread.
+    """
     terminal = os.isatty(_STDOUT) and os.environ.get("TERM", "") not in _DUMB
     taken = (_STDOUT, _STDERR) if terminal and _same(_STDOUT, _STDERR) else (_STDOUT,)
     reader, writer = os.pipe()
-    process = Process.fork(lambda: _show(reader, writer, terminal=terminal))
+    process = Process.fork(lambda: _show(reader, writer, waiting, terminal=terminal))
     os.close(reader)
     kept = [(each, os.dup(each)) for each in taken]
     streams = sys.stdout, sys.stderr
@@ -74,12 +78,12 @@ def _same(one: int, other: int) -> bool:
     return os.isatty(other) and os.ttyname(one) == os.ttyname(other)
 
 
-def _show(reader: int, writer: int, *, terminal: bool) -> int:
+def _show(reader: int, writer: int, waiting: str, *, terminal: bool) -> int:
     """Until all who write have ended. What ends those comes to them first: this one waits for what they say of it."""
     os.close(writer)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    screen = Screen(_STDOUT) if terminal else Plain(_STDOUT)
+    screen = Screen(_STDOUT, waiting) if terminal else Plain(_STDOUT)
     rest = b""
     while True:
         wait = screen.wait_s
@@ -93,7 +97,7 @@ def _show(reader: int, writer: int, *, terminal: bool) -> int:
         for line in lines:
             screen.take(line.decode("utf-8", "backslashreplace"))
         if not octets:
-            screen.paint()
+            screen.end()
             return 0
 
 
@@ -113,16 +117,20 @@ class Plain:
     def paint(self) -> None:
         """There is nothing more to show."""
 
+    end = paint
+
 
 class Screen:
-    """A terminal, with the table in its last lines."""
+    """A terminal, with the table in its last lines; before there is an answer, what is waited for, if that takes a while."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, waiting: str) -> None:
         self._descriptor = descriptor
+        self._waiting = waiting  # until there is an answer
+        self._frames = cycle(terminals.FRAMES)
         self._last = Last(_ROWS_MAX)
         self._colour = terminals.wants_colours()
         self._height = 0  # lines of the table as it stands
-        self._due: float | None = None  # when it is to be painted
+        self._due: float | None = time.monotonic() + terminals.AFTER_S  # when it is to be painted
 
     @property
     def wait_s(self) -> float | None:
@@ -133,19 +141,32 @@ class Screen:
         """Takes a question into the table; shows any other line above it, at once."""
         question = Question.read(line)
         if question is None:
+            if terminals.ANSWERS in line:
+                self._waiting = ""
             self._put([line], [])
-            self._due = time.monotonic() if self._last.asked else None
+            self._due = time.monotonic() if self._last.asked else self._next_frame()
             return
         self._last.add(question)
-        self._due = self._due or time.monotonic() + _PAINT_S
+        soon = time.monotonic() + _PAINT_S
+        self._due = soon if self._due is None else min(self._due, soon)
         if self.wait_s == 0.0:  # however much comes in
             self.paint()
 
     def paint(self) -> None:
         """Paints the table over what it was."""
         columns, rows = _size(self._descriptor)
-        self._due = None
-        self._put([], self._last.table(columns, rows - 1, colour=self._colour))
+        self._due = self._next_frame()
+        waiting = [f"{next(self._frames)} {self._waiting}"[: columns - 1]] if self._waiting else []
+        table = self._last.table(columns, rows - 1 - len(waiting), colour=self._colour)
+        self._put([], [*table, *waiting])
+
+    def end(self) -> None:
+        """There is nothing more to wait for."""
+        self._waiting = ""
+        self.paint()
+
+    def _next_frame(self) -> float | None:
+        return time.monotonic() + terminals.EVERY_S if self._waiting else None
 
     def _put(self, above: list[str], table: list[str]) -> None:
         # To the first line of the table as it is (CUU), and from there on nothing (ED).

@@ -1,10 +1,17 @@
-"""Terminals: whether what is written goes to one, and whether it may be coloured there.
+"""Terminals: whether what is written goes to one, whether it may be coloured there, and how waiting looks.
 
 Sources: no-color.org (NO_COLOR, if it isn't empty); terminfo's "dumb", which has no escape sequences.
 """
 
 import os
-from typing import Protocol
+from typing import Final, Protocol
+
+# What takes longer than this is told, by one line that moves so often.
+AFTER_S: Final = 1.0
+EVERY_S: Final = 0.2
+FRAMES: Final = "|/-\\"
+# How the line begins that tells a person that the server answers from now on.
+ANSWERS: Final = "kdns serves "
 
 
 class Stream(Protocol):

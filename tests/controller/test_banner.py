@@ -38,6 +38,17 @@ def test_services_are_listed_by_name_with_what_to_try() -> None:
     ]
 
 
+def test_of_a_cluster_it_is_said_how_many_there_are_and_what_to_try() -> None:
+    many = [Served(WEB.service._replace(key=Key("shop", f"web-{at:04}"))) for at in range(1_200)]
+    assert serving_lines(many, origin=ORIGIN, listen=LOCAL, made_up=None) == [
+        "kdns serves 1,200 Services of cluster.local on 127.0.0.1:1053",
+        "",
+        "Try",
+        "  dig @127.0.0.1 -p 1053 web-0000.shop.svc.cluster.local",
+        "  dig @127.0.0.1 -p 1053 _http._tcp.web-0000.shop.svc.cluster.local SRV",
+    ]
+
+
 def test_a_headless_service_shows_its_first_endpoints() -> None:
     slices = [pack_slice(4, (SQL,), [(ONE, b"db-0"), (TWO, b""), (THREE, b""), (FOUR, b"")])]
     text = lines(Served(EMPTY.service, slices), made_up=(ONE,))[2]

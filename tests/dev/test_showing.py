@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -160,7 +161,7 @@ def test_of_a_killed_one_no_process_is_left(tmp_path: Path) -> None:
 def test_a_terminal_that_does_not_know_its_size_has_a_table() -> None:
     master, slave = pty.openpty()
     try:
-        screen = Screen(slave)
+        screen = Screen(slave, "")
         screen.take("above")
         screen.take(QUESTION)
         screen.paint()
@@ -170,6 +171,51 @@ def test_a_terminal_that_does_not_know_its_size_has_a_table() -> None:
         os.close(master)
     assert text.startswith("above\r\n")
     assert "web.  A     NOERROR  12 µs      1  kubernetes\r\n" in text
+
+
+def test_what_is_waited_for_is_the_last_line_until_the_server_answers() -> None:
+    master, slave = pty.openpty()
+    try:
+        screen = Screen(slave, "reading the cluster")
+        painted_by_itself = [screen.wait_s is not None]
+        screen.paint()
+        screen.take("a warning")
+        screen.paint()
+        screen.take("kdns serves 2 Services of cluster.local on 127.0.0.1:53")
+        painted_by_itself.append(screen.wait_s is not None)
+        screen.paint()
+        os.close(slave)
+        text = b"".join(_until_closed(master)).decode()
+    finally:
+        os.close(master)
+    assert painted_by_itself == [True, False]
+    clear = "\r\x1b[1A\x1b[J"
+    assert text.split("\r\n") == [
+        "\r\x1b[J| reading the cluster",
+        f"{clear}a warning",
+        "\r\x1b[J/ reading the cluster",
+        f"{clear}kdns serves 2 Services of cluster.local on 127.0.0.1:53",
+        "",
+    ]
+
+
+def test_an_api_server_that_says_nothing_is_waited_for_in_sight(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        (tmp_path / "config").write_text(
+            f"clusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {{token: t}}}}]\n"
+            "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"
+        )
+        own = ["--kubeconfig", str(tmp_path / "config"), "--listen", "127.0.0.1:0", "--upstream", NOBODY]
+        seen = Terminal([sys.executable, "-m", "kdns", "dev", *own, "--no-split-dns"])
+        try:
+            until(lambda: seen.has("reading the cluster"))
+            seen.process.send_signal(signal.SIGINT)
+            assert seen.process.wait(DEADLINE_S) == 0
+            until(lambda: not seen.has("reading the cluster"))
+            assert seen.screen[-1] == ""
+        finally:
+            seen.close()
 
 
 def _until_closed(master: int) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """kdns dev against a cluster: what a command sees of it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,23 @@ def test_names_are_those_of_a_pod_of_the_cluster(lab: Lab) -> None:
     )
     assert done.stderr.splitlines()[-1] == "kdns: --from dev-two/bd-0: found no such pod; did you mean dev-two/db-0?"
     lab.delete("pods", "dev-two", "db-0")
+
+
+def test_it_says_when_the_cluster_is_answered_for(lab: Lab) -> None:
+    lab.create("namespaces", "", "dev-three")
+    lab.create("services", "dev-three", "web", spec={"ports": [{"port": 80}]})
+    command = [sys.executable, "-m", "kdns", "dev", "--kubeconfig", str(lab.kubeconfig()), "--upstream", NOBODY]
+    process = subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0", "--no-split-dns"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        told = next(each for each in process.stdout if each.startswith("kdns serves"))
+        assert re.fullmatch(r"kdns serves [\d,]+ Services? of cluster\.local on 127\.0\.0\.1:\d+\n", told)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 def test_resolvers_that_are_linked_into_programs_ask_kdns_too(tmp_path: Path) -> None:
