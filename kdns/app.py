@@ -85,6 +85,7 @@ def serve(
         controller=partial(run_controller, settings_of=settings_of),
         prepare=_prepare_workers,
         read=None if corefile is None else partial(_attempt, corefile, settings),
+        attended=settings.attended,
     )
     with pidfile(settings.pidfile):
         return supervise(configuration, listening, parts, log=log)

@@ -86,4 +86,6 @@ class Serving:
     lameduck_s: float = 0.0  # for so long questions are answered after the signal to stop
     pidfile: str | None = None  # where the supervisor writes its process id
     quiet: bool = False  # says nothing of the start but what is wrong
-    attended: bool = False  # a person looks on, and is told when a cluster is answered for
+    attended: bool = (
+        False  # a person looks on: is told when a cluster is answered for, and ends all by closing the terminal
+    )

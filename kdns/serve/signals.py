@@ -17,8 +17,8 @@ LAMEDUCK: Final = signal.SIGUSR2
 class Signals:
     """Signals as octets to be read; inside it, none has its default effect on this process."""
 
-    _READ: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD, signal.SIGUSR1)
-    _IGNORED: Final = (signal.SIGHUP, LAMEDUCK)
+    _READ: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1)
+    _IGNORED: Final = (LAMEDUCK,)
 
     def __init__(self) -> None:
         self.reader, self._writer = socket.socketpair()
@@ -64,7 +64,7 @@ class Signals:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._READ)
         self.close()

@@ -38,6 +38,7 @@ class Parts:
     # controller is at work already.
     prepare: Callable[[], None] = lambda: None
     read: Callable[[], Attempt] | None = None  # reads the configuration again; None where that makes no sense
+    attended: bool = False  # a person looks on
 
 
 def supervise(
@@ -49,7 +50,7 @@ def supervise(
     LAMEDUCK and says that it isn't ready; then the workers get SIGTERM, then the controller, and have stop_s together;
     0. A second SIGINT: 2, at once. SIGQUIT: 0, at once. A child that exits with EX_CONFIG
     says that starting it again is of no use: all are stopped as by SIGTERM; 1. SIGUSR1: the configuration is read again.
-    SIGHUP is ignored. Only the main thread of a process without others may call this.
+    SIGHUP is ignored, but where a person looks on: then his terminal is gone, and all are stopped. Only the main thread of a process without others may call this.
     """
     with Signals() as signals:
         staff = Staff(limits, log, signals, lambda: listening.sockets)
@@ -228,7 +229,7 @@ class _Supervisor:
                 if self._interrupts > 1:
                     self._status = 2
                     return True
-            if number in {signal.SIGINT, signal.SIGTERM}:
+            if number in {signal.SIGINT, signal.SIGTERM} or (number == signal.SIGHUP and self._parts.attended):
                 self._bow_out()
             if number == signal.SIGUSR1:
                 self._reloading.ask(forced=True)

@@ -49,7 +49,7 @@ class Terminal:
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - nothing else does it
         )
-        self._slave = slave  # kept, so that the terminal outlives who is on it
+        self.slave = slave  # kept, so that the terminal outlives who is on it
         self.text = ""
 
     @property
@@ -78,7 +78,7 @@ class Terminal:
         self.process.kill()
         self.process.wait()
         os.close(self.fd)
-        os.close(self._slave)
+        os.close(self.slave)
 
 
 def line(folder: Path, *more: str) -> list[str]:
@@ -156,6 +156,19 @@ def test_of_a_killed_one_no_process_is_left(tmp_path: Path) -> None:
         seen.process.wait()
         until(lambda: not any(map(alive, left)))
         assert seen.screen[-1] == ""
+
+
+def test_nothing_stays_behind_a_terminal_that_is_closed(tmp_path: Path) -> None:
+    seen = Terminal(line(tmp_path))
+    try:
+        until(lambda: any(map(port_in, seen.screen)))
+        started = children(seen.process.pid)
+        assert started
+    finally:
+        os.close(seen.fd)
+        os.close(seen.slave)
+    assert seen.process.wait(DEADLINE_S) == 0
+    until(lambda: not any(map(alive, started)))
 
 
 def test_a_terminal_that_does_not_know_its_size_has_a_table() -> None:
